@@ -1,0 +1,195 @@
+"""Compact JWS: three segments, parsed strictly, and a signature that some key made.
+
+A token has exactly one spelling here: base64url without padding, without stray bits, without white
+space; a header that is one JSON object with no member twice and no ``crit``. What the payload says
+is nobody's business in this module. Signatures are checked by PyJWT's algorithm objects.
+
+Source: RFC 7515, sections 3.1, 4.1 and 7.1; RFC 4648, section 3.5 (canonical encoding).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from kinde_guard import strict_json
+from kinde_guard.errors import (
+    InvalidSignature,
+    MalformedToken,
+    UnknownKey,
+    UnsupportedAlgorithm,
+)
+
+
+class VerificationKey(Protocol):
+    """A public key with the algorithms that it may be used with."""
+
+    @property
+    def algorithms(self) -> frozenset[str]:
+        """The ``alg`` values that this key accepts."""
+
+    def verify(self, algorithm: str, message: bytes, signature: bytes) -> bool:
+        """Tell whether this key made ``signature`` over ``message``."""
+
+
+Key = TypeVar("Key", bound=VerificationKey)
+
+
+class KeySource(Protocol):
+    """Keys that are in hand, found by their key id."""
+
+    def find(self, kid: str) -> Sequence[VerificationKey]:
+        """Return the keys with that id; none is an empty sequence."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CompactJws:
+    """A token taken apart, nothing verified yet."""
+
+    header: dict[str, Any]
+    payload: bytes
+    signature: bytes
+    signing_input: bytes
+
+    @property
+    def algorithm(self) -> str:
+        """The ``alg`` of the header; :func:`parse` made sure that it is there."""
+        algorithm: str = self.header["alg"]
+        return algorithm
+
+    @property
+    def key_id(self) -> str | None:
+        """The ``kid`` of the header, if it names one."""
+        return self.header.get("kid")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedToken:
+    """A token whose signature is right. Nothing is said about what it claims.
+
+    Attributes:
+        header: the JOSE header.
+        payload: the bytes that were signed.
+        key: the key that made the signature.
+    """
+
+    header: dict[str, Any]
+    payload: bytes
+    key: VerificationKey
+
+    def __repr__(self) -> str:
+        return f"<SignedToken of {len(self.payload)} bytes>"
+
+
+def verify_signature(raw: str | bytes, keys: KeySource, algorithms: Collection[str]) -> SignedToken:
+    """Verify the signature of a compact JWS, and nothing else.
+
+    For other things than access tokens that Kinde signs with the same keys, such as webhooks:
+    whoever calls this decides what the payload must say.
+
+    Parameters:
+        raw: the token, ``header.payload.signature``.
+        keys: for example a :class:`~kinde_guard.KeySet`.
+        algorithms: the ``alg`` values to accept, such as ``("RS256",)``.
+
+    Raises:
+        MalformedToken: it is no strict compact JWS.
+        UnsupportedAlgorithm: ``alg`` is not among ``algorithms``, or is not the key's.
+        UnknownKey: no key has the token's ``kid``.
+        InvalidSignature: the key did not make this signature.
+
+    Source: RFC 7515, section 5.2.
+
+    Example:
+        >>> from kinde_guard import KeySet, MalformedToken
+        >>> try:
+        ...     verify_signature("no token", KeySet(()), ("RS256",))
+        ... except MalformedToken as error:
+        ...     error.reason
+        'malformed_token'
+    """
+    token = parse(to_bytes(raw))
+    if token.algorithm not in algorithms:
+        raise UnsupportedAlgorithm
+    candidates = keys.find(token.key_id) if token.key_id is not None else ()
+    if not candidates:
+        raise UnknownKey
+    return SignedToken(token.header, token.payload, check_signature(token, candidates))
+
+
+def to_bytes(raw: str | bytes) -> bytes:
+    """Return the token as bytes; text outside ASCII is no token.
+
+    Raises:
+        MalformedToken: it is neither ASCII text nor bytes.
+    """
+    if isinstance(raw, bytes):
+        return raw
+    try:
+        return raw.encode("ascii")
+    except (AttributeError, UnicodeEncodeError):
+        raise MalformedToken from None
+
+
+def parse(raw: bytes) -> CompactJws:
+    """Take a token apart without trusting any of it.
+
+    Raises:
+        MalformedToken: it is no strict compact JWS, or its header is unfit.
+    """
+    if raw.translate(None, _BASE64URL) != b"..":
+        raise MalformedToken
+    signing_input, _, signature = raw.rpartition(b".")
+    header, _, payload = signing_input.partition(b".")
+    return CompactJws(_header(_decode(header)), _decode(payload), _decode(signature), signing_input)
+
+
+def check_signature(token: CompactJws, candidates: Sequence[Key]) -> Key:
+    """Return the key among ``candidates`` that signed the token.
+
+    Raises:
+        UnsupportedAlgorithm: none of them may be used with the token's ``alg``.
+        InvalidSignature: none of them made the signature.
+    """
+    fitting = [key for key in candidates if token.algorithm in key.algorithms]
+    if not fitting:
+        raise UnsupportedAlgorithm
+    for key in fitting:
+        if key.verify(token.algorithm, token.signing_input, token.signature):
+            return key
+    raise InvalidSignature
+
+
+_BASE64URL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+# The last character of a segment carries bits that encode nothing; they must be zero, or one token
+# would have several spellings. By the remainder of the length: the characters that may stand last.
+_LAST_CHARACTERS = {
+    0: _BASE64URL,
+    1: b"",
+    2: b"AQgw",
+    3: b"AEIMQUYcgkosw048",
+}
+
+
+def _decode(segment: bytes) -> bytes:
+    # Payload and signature may be empty (RFC 7515, 4.1.1 and appendix F): an unsigned token is
+    # refused for what it is, not for its shape.
+    if segment[-1:] not in _LAST_CHARACTERS[len(segment) % 4]:
+        raise MalformedToken
+    return base64.urlsafe_b64decode(segment + b"==")
+
+
+def _header(document: bytes) -> dict[str, Any]:
+    try:
+        header = strict_json.loads(document)
+    except ValueError:
+        raise MalformedToken from None
+    # RFC 7515, 4.1.11: an extension that must be understood is one that this module does not know.
+    if not isinstance(header, dict) or "crit" in header:
+        raise MalformedToken
+    if not isinstance(header.get("alg"), str) or not isinstance(header.get("kid", ""), str):
+        raise MalformedToken
+    return header

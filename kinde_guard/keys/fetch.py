@@ -1,0 +1,101 @@
+"""One try at fetching a key set: bounded in time and bytes, and strict about the answer.
+
+Only ``200`` with a JSON key set that holds a usable key counts. Redirects are not followed: the
+address of the keys is configuration, not something that a server may change. Compressed answers are
+not asked for and not read, so the bound on bytes is the bound on memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from kinde_guard import strict_json
+from kinde_guard.errors import InvalidKeySet
+from kinde_guard.keys.key_set import KeySet
+
+if TYPE_CHECKING:
+    import httpx
+
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+
+class KeySetFetcher:
+    """Fetches the key set at one address.
+
+    Parameters:
+        url: where the key set lies.
+        timeout: seconds for the whole fetch, from the connection to the last byte.
+        max_bytes: a larger body is a failed fetch.
+        http_client: sends the request if given, and stays open; otherwise each fetch opens and
+            closes a client of its own, so nothing is bound to an event loop or shared by a fork.
+    """
+
+    def __init__(
+        self, url: str, *, timeout: float, max_bytes: int, http_client: httpx.AsyncClient | None
+    ) -> None:
+        self.url = url
+        self._timeout = timeout
+        self._max_bytes = max_bytes
+        self._http_client = http_client
+        self._tls: ssl.SSLContext | None = None
+
+    async def fetch(self) -> KeySet:
+        """Fetch the key set once.
+
+        Raises:
+            InvalidKeySet: the answer is no usable key set.
+            Exception: whatever kept the answer from arriving: a time-out, an error of the network
+                or of the HTTP client.
+        """
+        async with asyncio.timeout(self._timeout):
+            body = await self._download()
+        try:
+            return KeySet.from_jwks(strict_json.loads(body))
+        except InvalidKeySet:
+            raise
+        except ValueError:
+            raise InvalidKeySet("the body is no JSON") from None
+
+    async def _download(self) -> bytes:
+        async with (
+            self._client() as client,
+            client.stream("GET", self.url, headers=_HEADERS, follow_redirects=False) as response,
+        ):
+            if response.status_code != HTTPStatus.OK:
+                raise InvalidKeySet(f"the status is {response.status_code}")
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise InvalidKeySet("the body is compressed, though that was not asked for")
+            return await self._read(response)
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise InvalidKeySet(f"the body is larger than {self._max_bytes} bytes")
+        return bytes(body)
+
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[httpx.AsyncClient]:
+        if self._http_client is not None:
+            yield self._http_client
+            return
+        if self._tls is None:
+            self._tls = await asyncio.to_thread(_tls_context)
+        import httpx  # noqa: PLC0415 - see _tls_context
+
+        async with httpx.AsyncClient(verify=self._tls, timeout=self._timeout) as client:
+            yield client
+
+
+def _tls_context() -> ssl.SSLContext:
+    # Run in a thread, because both steps block: importing httpx takes as long as importing all the
+    # rest of this package, and reading the trusted certificates takes about as long again.
+    import httpx  # noqa: PLC0415
+
+    return httpx.create_ssl_context()
