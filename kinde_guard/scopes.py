@@ -1,0 +1,109 @@
+"""Scopes: their names, those that a token was granted, and those that a route asks for.
+
+Names are compared whole and case-sensitively. Nothing is ever added up: the first scope claim that
+is present decides, even when it is empty, because in Kinde's machine-to-machine tokens ``scope`` is
+what was granted while ``scp`` is merely what was asked for.
+
+Source: RFC 6749, section 3.3; Kinde, "Token structure" of machine-to-machine applications.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+# RFC 6749, 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+
+
+def granted_scopes(
+    claims: Mapping[str, object], scope_claims: Iterable[str] = ("scope", "scp")
+) -> frozenset[str]:
+    """Return the scopes that a token was granted.
+
+    Parameters:
+        claims: the verified claims.
+        scope_claims: names of claims, of which the first that is present decides. A string is
+            split at white space, an array holds one name a member; any other value grants nothing.
+
+    Example:
+        >>> granted_scopes({"scope": "", "scp": ["read:users"]})
+        frozenset()
+    """
+    for name in scope_claims:
+        if name in claims:
+            return names_of(claims[name])
+    return frozenset()
+
+
+def names_of(value: object) -> frozenset[str]:
+    """Return the names in a claim that is a string or an array of strings; none for anything else.
+
+    Example:
+        >>> sorted(names_of("read:users create:users"))
+        ['create:users', 'read:users']
+    """
+    if isinstance(value, str):
+        return frozenset(value.split())
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return frozenset(value)
+    return frozenset()
+
+
+def scope_names(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """Check scope names where a developer writes them.
+
+    Parameters:
+        scopes: at least one name, each of the characters that RFC 6749 allows.
+
+    Raises:
+        ValueError: there is no name, or something is no scope name.
+
+    Source: RFC 6749, section 3.3 (``scope-token``).
+
+    Example:
+        >>> scope_names(("read:users", "read:users"))
+        ('read:users',)
+    """
+    if not scopes:
+        raise ValueError("no scope was given; name at least one, or use require_token()")
+    for scope in scopes:
+        if not isinstance(scope, str):
+            # A list here would be one requirement that no token can meet, or worse.
+            raise ValueError(
+                f"{scope!r} was given as a scope; give each scope as a string of its own, "
+                'such as require_scopes("read:users", "create:users")'
+            )
+        if _SCOPE_TOKEN.fullmatch(scope) is None:
+            raise ValueError(f"{scope!r} is no scope name: white space and quotes are not allowed")
+    return tuple(dict.fromkeys(scopes))
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeRule:
+    """What one dependency asks of a token: all of some scopes, and one of some others.
+
+    Attributes:
+        all_of: scopes that must all be granted.
+        any_of: scopes of which one must be granted; empty means that nothing is asked.
+    """
+
+    all_of: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every scope that is mentioned, in the order in which it was written."""
+        return tuple(dict.fromkeys((*self.all_of, *self.any_of)))
+
+    def allows(self, granted: frozenset[str]) -> bool:
+        """Tell whether these scopes are enough.
+
+        Example:
+            >>> ScopeRule(all_of=("read:users",)).allows(frozenset({"read:users", "openid"}))
+            True
+        """
+        return granted.issuperset(self.all_of) and not (
+            self.any_of and granted.isdisjoint(self.any_of)
+        )

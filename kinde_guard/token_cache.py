@@ -1,0 +1,79 @@
+"""Verified tokens, remembered so that a signature is checked once.
+
+What is kept of a token: a digest to find it by, the payload, the scopes, when it ends and which key
+signed it. Not the token: what leaks from here cannot be presented to anybody. An entry answers only
+while its token has not expired and its key is still among the issuer's keys; both are decided
+anew for every request, by whoever asks.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """What is remembered of a verified token.
+
+    Attributes:
+        payload: its claims, as they were signed.
+        scopes: the scopes that it was granted.
+        issuer: whose keys it was verified with.
+        fingerprint: of the key that signed it.
+        ends_at: seconds since the epoch at which it expires, leeway included.
+        begins_at: the earliest moment, in seconds since the epoch, at which it is valid.
+    """
+
+    payload: bytes
+    scopes: frozenset[str]
+    issuer: str
+    fingerprint: bytes
+    ends_at: float
+    begins_at: float
+
+
+class TokenCache:
+    """A bounded map from digests of tokens to what is remembered of them.
+
+    The least recently used entry leaves first. A size of 0 remembers nothing.
+
+    Parameters:
+        size: the number of tokens to keep.
+
+    Example:
+        >>> TokenCache(0).get(b"digest") is None
+        True
+    """
+
+    __slots__ = ("_entries", "_size")
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[bytes, VerifiedToken] = OrderedDict()
+
+    def get(self, digest: bytes) -> VerifiedToken | None:
+        """Return what is remembered under a digest, and count it as used."""
+        entry = self._entries.get(digest)
+        if entry is not None:
+            try:
+                self._entries.move_to_end(digest)
+            except KeyError:
+                # Another thread dropped it in between; what was read is still true.
+                return entry
+        return entry
+
+    def put(self, digest: bytes, entry: VerifiedToken) -> None:
+        """Remember a token, in the place of the least recently used one if there is no room."""
+        if self._size == 0:
+            return
+        self._entries[digest] = entry
+        while len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+    def drop(self, digest: bytes) -> None:
+        """Forget a token."""
+        self._entries.pop(digest, None)
+
+    def __len__(self) -> int:
+        return len(self._entries)

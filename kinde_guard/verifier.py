@@ -1,0 +1,135 @@
+"""The way of a token through the guard, in the order that costs least and tells most.
+
+Shape, algorithm, key, signature, claims. What is cheap to refuse is refused before anything is
+fetched or computed; nothing that a token says is believed before its signature is right. The one
+thing read earlier is ``iss``, and only to choose *which* issuer's keys must have signed it: a token
+that names another issuer is checked with that issuer's keys or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from kinde_guard import jws, strict_json
+from kinde_guard.claims import ClaimsPolicy
+from kinde_guard.errors import MalformedToken, UnknownKey, UnsupportedAlgorithm
+from kinde_guard.jws import CompactJws
+from kinde_guard.keys import PublicKey, RemoteKeySet
+from kinde_guard.scopes import granted_scopes
+from kinde_guard.settings import Settings
+from kinde_guard.stats import Recorder
+from kinde_guard.token import AccessToken
+from kinde_guard.token_cache import TokenCache, VerifiedToken
+
+# RFC 9068, 2.1, and what Kinde writes; RFC 7515, 4.1.9: "application/" may be left out, and media
+# types have no case.
+_TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
+
+
+class Verifier:
+    """Decides whether a token means what it says.
+
+    Parameters:
+        settings: algorithms, audience, leeway and sizes.
+        key_sets: the keys of each trusted issuer.
+        recorder: counts what is accepted.
+    """
+
+    def __init__(
+        self, settings: Settings, key_sets: Mapping[str, RemoteKeySet], recorder: Recorder
+    ) -> None:
+        self._settings = settings
+        self._key_sets = key_sets
+        self._recorder = recorder
+        self._clock = settings.clock
+        self._cache = TokenCache(settings.token_cache_size)
+        self._algorithms = frozenset(settings.algorithms)
+        audience = settings.audience
+        self._policy = ClaimsPolicy(
+            issuers=frozenset(settings.issuers),
+            audience=None if audience is None else frozenset(audience),
+            leeway=settings.leeway,
+        )
+
+    async def verify(self, raw: str | bytes) -> AccessToken:
+        """Verify a token; one that was verified before is only looked up.
+
+        Parameters:
+            raw: the token, ``header.payload.signature``.
+
+        Raises:
+            InvalidToken: the token is refused; the class says why.
+            KeysUnavailable: nothing can be decided at the moment.
+        """
+        token = jws.to_bytes(raw)
+        if len(token) > self._settings.max_token_bytes:
+            raise MalformedToken
+        digest = hashlib.sha256(token).digest()
+        verified = self._recall(digest)
+        cached = verified is not None
+        if verified is None:
+            verified = await self._examine(token)
+            self._cache.put(digest, verified)
+        self._recorder.accepted(cached=cached)
+        return AccessToken.from_payload(verified.payload, verified.scopes, token.decode())
+
+    def _recall(self, digest: bytes) -> VerifiedToken | None:
+        verified = self._cache.get(digest)
+        if verified is None:
+            return None
+        keys = self._key_sets[verified.issuer].in_hand
+        if keys is None:
+            return None
+        current = verified.begins_at <= self._clock() < verified.ends_at
+        if current and verified.fingerprint in keys.fingerprints:
+            return verified
+        # Whatever is in doubt is examined anew, and refused there for what it is.
+        self._cache.drop(digest)
+        return None
+
+    async def _examine(self, token: bytes) -> VerifiedToken:
+        parsed = jws.parse(token)
+        claims = _claims(parsed)
+        if parsed.algorithm not in self._algorithms:
+            raise UnsupportedAlgorithm
+        issuer = self._presumed_issuer(claims)
+        key = jws.check_signature(parsed, await self._keys(issuer, parsed.key_id))
+        self._policy.check(claims, self._clock())
+        leeway = self._settings.leeway
+        return VerifiedToken(
+            payload=parsed.payload,
+            scopes=granted_scopes(claims, self._settings.scope_claims),
+            issuer=issuer,
+            fingerprint=key.fingerprint,
+            begins_at=max(claims.get("nbf", 0), claims.get("iat", 0)) - leeway,
+            ends_at=claims["exp"] + leeway,
+        )
+
+    def _presumed_issuer(self, claims: Mapping[str, Any]) -> str:
+        # Not believed: the claims are checked after the signature. A token of no trusted issuer
+        # meets the first one's keys, and then fails for whichever of the two is wrong first.
+        issuer = claims.get("iss")
+        if isinstance(issuer, str) and issuer in self._key_sets:
+            return issuer
+        return self._settings.issuer
+
+    async def _keys(self, issuer: str, kid: str | None) -> tuple[PublicKey, ...]:
+        if kid is None:
+            # No key set can help, so none is fetched.
+            raise UnknownKey
+        return await self._key_sets[issuer].find(kid)
+
+
+def _claims(token: CompactJws) -> dict[str, Any]:
+    kind = token.header.get("typ", "JWT")
+    if not isinstance(kind, str) or kind.lower() not in _TYPES:
+        raise MalformedToken
+    try:
+        claims = strict_json.loads(token.payload)
+    except ValueError:
+        raise MalformedToken from None
+    if not isinstance(claims, dict):
+        raise MalformedToken
+    return claims
