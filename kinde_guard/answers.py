@@ -1,0 +1,73 @@
+"""Refusals on the wire: an HTTP response, a denied WebSocket handshake, or a closed WebSocket."""
+
+from __future__ import annotations
+
+import json
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketState
+
+from kinde_guard.challenges import challenge, problem
+from kinde_guard.errors import AccessDenied, GuardError, KeysUnavailable
+
+# WebSocket close codes that IANA registers for these two cases.
+UNAUTHORIZED, FORBIDDEN = 3000, 3003
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Refusal:
+    """The answer to a refused request, as an ASGI application.
+
+    Parameters:
+        error: why it is refused.
+        realm: the protection space that the challenge names.
+    """
+
+    def __init__(self, error: GuardError, realm: str) -> None:
+        self._error = error
+        self._realm = realm
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer an HTTP request, or a WebSocket that was not accepted yet.
+
+        Source: ASGI specification, extension "WebSocket Denial Response".
+        """
+        if scope["type"] == "websocket" and "websocket.http.response" not in (
+            scope.get("extensions") or {}
+        ):
+            code, reason = close_code(self._error), self._error.description
+            await send({"type": "websocket.close", "code": code, "reason": reason})
+            return
+        await self._response()(scope, receive, send)
+
+    def _response(self) -> Response:
+        headers = {"Cache-Control": "no-store"}
+        authenticate = challenge(self._error, self._realm)
+        if authenticate is not None:
+            headers["WWW-Authenticate"] = authenticate
+        if isinstance(self._error, KeysUnavailable):
+            headers["Retry-After"] = str(self._error.retry_after)
+        body = json.dumps(problem(self._error))
+        return Response(body, self._error.status, headers, media_type=MEDIA_TYPE)
+
+
+def close_code(error: GuardError) -> int:
+    """Return the WebSocket close code that says the same as the error's HTTP status."""
+    return FORBIDDEN if isinstance(error, AccessDenied) else UNAUTHORIZED
+
+
+async def answer(connection: Request | WebSocket, error: GuardError, realm: str) -> Refusal | None:
+    """Return the answer to an error that was raised while a request was handled.
+
+    A WebSocket that was accepted already is closed instead.
+    """
+    if (
+        isinstance(connection, WebSocket)
+        and connection.application_state is not WebSocketState.CONNECTING
+    ):
+        await connection.close(close_code(error), error.description)
+        return None
+    return Refusal(error, realm)

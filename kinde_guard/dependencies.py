@@ -1,0 +1,221 @@
+"""What a route says it needs: ``require_scopes`` and its relatives.
+
+Each is an async callable that takes nothing but the connection, so that nothing a caller sends, no
+query, no body, can be taken for it, and so that FastAPI calls it without a thread. It trusts only
+what the middleware left in the ASGI scope; where no guard stands before the application it answers
+500 and says so in the log.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from fastapi.security import SecurityScopes
+from starlette.requests import HTTPConnection
+
+from kinde_guard.admission import Admission, admission
+from kinde_guard.errors import (
+    ConfigurationError,
+    GuardError,
+    InsufficientScope,
+    MissingToken,
+)
+from kinde_guard.routes import Requirement, scopes_of_route
+from kinde_guard.scopes import ScopeRule, scope_names
+from kinde_guard.token import AccessToken
+
+
+class ScopeDependency(Requirement):
+    """A dependency that asks for a token and for scopes, and gives the token."""
+
+    __slots__ = ("rule",)
+
+    def __init__(self, rule: ScopeRule) -> None:
+        self.rule = rule
+
+    async def __call__(self, connection: HTTPConnection) -> AccessToken:
+        """Return the request's token if it has the scopes.
+
+        Raises:
+            MissingToken: there is none, which can only be on a public path.
+            InsufficientScope: it lacks a scope.
+        """
+        return _allow(connection, self.rule)
+
+    def rule_for(self, security_scopes: tuple[str, ...]) -> ScopeRule:  # noqa: ARG002
+        """Return the scopes that it was made for."""
+        return self.rule
+
+
+def require_scopes(*scopes: str) -> ScopeDependency:
+    """Make a dependency that needs all of these scopes.
+
+    Parameters:
+        scopes: names of scopes, such as ``"read:users"``; at least one.
+
+    Returns:
+        A dependency for ``Depends(...)``, of a route, a router or an app, HTTP or WebSocket. As a
+        parameter it gives the :class:`AccessToken`.
+
+    Raises:
+        ValueError: at import, where no scope or something else than a scope name is given.
+
+    Source: RFC 6749, section 3.3; RFC 6750, section 3.1 (``insufficient_scope``).
+
+    Example:
+        >>> from fastapi import Depends, FastAPI
+        >>> app = FastAPI()
+        >>> @app.get("/users", dependencies=[Depends(require_scopes("read:users"))])
+        ... async def list_users() -> list[str]:
+        ...     return []
+    """
+    return _dependency(ScopeRule(all_of=scope_names(scopes)))
+
+
+def require_any_scope(*scopes: str) -> ScopeDependency:
+    """Make a dependency that needs at least one of these scopes.
+
+    Parameters:
+        scopes: names of scopes; at least one.
+
+    Raises:
+        ValueError: at import, where no scope or something else than a scope name is given.
+
+    Source: RFC 6749, section 3.3.
+
+    Example:
+        >>> require_any_scope("read:users", "admin").rule.any_of
+        ('read:users', 'admin')
+    """
+    return _dependency(ScopeRule(any_of=scope_names(scopes)))
+
+
+def require_token(connection: HTTPConnection = None) -> ScopeDependency:  # type: ignore[assignment]
+    """Make a dependency that needs a valid token, whatever its scopes.
+
+    On paths that are not public the guard asks for a token anyway; this gives it to the route.
+
+    Parameters:
+        connection: never to be given. It is here to notice ``Depends(require_token)`` without the
+            parentheses, which would otherwise let everybody through on a public path.
+
+    Raises:
+        ConfigurationError: the parentheses were forgotten.
+
+    Source: RFC 6750, section 3.
+
+    Example:
+        >>> from fastapi import Depends, FastAPI
+        >>> app = FastAPI()
+        >>> @app.get("/me")
+        ... async def me(token: AccessToken = Depends(require_token())) -> str | None:
+        ...     return token.principal
+    """
+    if connection is not None:
+        raise ConfigurationError("write Depends(require_token()), with the inner parentheses")
+    return _dependency(ScopeRule())
+
+
+class CurrentToken(Requirement):
+    """Gives the token, for FastAPI's own idiom ``Security(current_token, scopes=[...])``.
+
+    All scopes are needed, those of the dependencies around it included.
+
+    Source: FastAPI, "OAuth2 scopes".
+
+    Example:
+        >>> from typing import Annotated
+        >>> from fastapi import FastAPI, Security
+        >>> app = FastAPI()
+        >>> @app.get("/me")
+        ... async def me(
+        ...     token: Annotated[AccessToken, Security(current_token, scopes=["openid"])],
+        ... ) -> str | None:
+        ...     return token.principal
+    """
+
+    __slots__ = ()
+
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes
+    ) -> AccessToken:
+        """Return the request's token if it has the scopes.
+
+        Raises:
+            MissingToken: there is none, which can only be on a public path.
+            InsufficientScope: it lacks a scope.
+        """
+        return _allow(connection, self.rule_for(tuple(security_scopes.scopes)))
+
+    def rule_for(self, security_scopes: tuple[str, ...]) -> ScopeRule:
+        """Return the scopes that ``Security`` gave it.
+
+        Raises:
+            ValueError: one of them is no scope name. FastAPI hands them over with the request, so
+                they cannot be checked any earlier; nobody is let in.
+        """
+        return _all_of(security_scopes) if security_scopes else ScopeRule()
+
+
+class OptionalToken(Requirement):
+    """Gives the token if one was presented; only useful on public paths.
+
+    Source: RFC 6750, section 3.
+
+    Example:
+        >>> from typing import Annotated
+        >>> from fastapi import Depends, FastAPI
+        >>> app = FastAPI()
+        >>> @app.get("/greeting")
+        ... async def greeting(
+        ...     token: Annotated[AccessToken | None, Depends(optional_token)],
+        ... ) -> str:
+        ...     return "Hello" if token is None else f"Hello, {token.principal}"
+    """
+
+    __slots__ = ()
+
+    async def __call__(self, connection: HTTPConnection) -> AccessToken | None:
+        """Return the request's token, or ``None``."""
+        return admission(connection.scope).token
+
+    def rule_for(self, security_scopes: tuple[str, ...]) -> None:  # noqa: ARG002
+        """Return ``None``: nothing is asked for."""
+        return
+
+
+current_token = CurrentToken()
+optional_token = OptionalToken()
+
+
+@cache
+def _all_of(scopes: tuple[str, ...]) -> ScopeRule:
+    return ScopeRule(all_of=scope_names(scopes))
+
+
+@cache
+def _dependency(rule: ScopeRule) -> ScopeDependency:
+    # The same rule is the same object, so FastAPI asks it once in a request however often it is
+    # named, and app.dependency_overrides[require_scopes("read:users")] finds it.
+    return ScopeDependency(rule)
+
+
+def _allow(connection: HTTPConnection, rule: ScopeRule) -> AccessToken:
+    admitted = admission(connection.scope)
+    token = admitted.token
+    if token is None:
+        raise _refused(connection, admitted, MissingToken())
+    if not rule.allows(token.scopes):
+        needed = scopes_of_route(connection.scope) or rule.names
+        raise _refused(connection, admitted, InsufficientScope(needed))
+    return token
+
+
+def _refused(connection: HTTPConnection, admitted: Admission, error: GuardError) -> GuardError:
+    admitted.guard.refused(error)
+    handlers = connection.scope.get("starlette.exception_handlers")
+    if handlers is not None:
+        # A mounted application answers exceptions itself, with 500 where it knows no handler. It
+        # cannot know ours, so it is told, unless it has one.
+        handlers[0].setdefault(GuardError, admitted.guard.answer)
+    return error

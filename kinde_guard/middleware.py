@@ -1,0 +1,120 @@
+"""The guard at the door of an ASGI application: default deny, for HTTP and WebSockets alike.
+
+Every request needs a token, except on public paths and for CORS preflights; a token that is
+presented is verified even there. With the ASGI lifespan the middleware fetches the keys before the
+application starts and lets go of them after it has stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kinde_guard.admission import admit
+from kinde_guard.answers import Refusal
+from kinde_guard.bearer import answer_subprotocol
+from kinde_guard.errors import GuardError, KeysUnavailable
+from kinde_guard.public_paths import PublicPaths, route_path
+
+if TYPE_CHECKING:
+    from kinde_guard.guard import KindeGuard
+
+_PREFLIGHT_HEADERS = {b"origin", b"access-control-request-method"}
+_LIFESPAN_ENDS = {
+    "lifespan.startup.failed",
+    "lifespan.shutdown.complete",
+    "lifespan.shutdown.failed",
+}
+
+
+class KindeGuardMiddleware:
+    """Pure ASGI middleware that lets in whom the guard admits.
+
+    ``guard.install(app)`` does this and more; add the middleware yourself where the application is
+    no FastAPI or Starlette application, or where its place among others matters.
+
+    Parameters:
+        app: the application to protect.
+        guard: decides.
+        public_paths: paths that need no token, besides those of the guard's settings.
+
+    Source: RFC 6750; ASGI specification, "HTTP & WebSocket" and "Lifespan Protocol".
+
+    Example:
+        >>> from fastapi import FastAPI
+        >>> from kinde_guard import KindeGuard
+        >>> guard = KindeGuard("acme.kinde.com", audience="https://api.acme.com")
+        >>> app = FastAPI()
+        >>> app.add_middleware(KindeGuardMiddleware, guard=guard)
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, guard: KindeGuard, public_paths: Iterable[str] = ()
+    ) -> None:
+        self.app = app
+        self.guard = guard
+        self._public = PublicPaths((*guard.settings.public_paths, *public_paths))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, WebSocket or lifespan."""
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+            return
+        try:
+            token = await self.guard.admit(scope, required=self._requires_token)
+        except GuardError as error:
+            await self._refuse(error, scope, receive, send)
+            return
+        admit(scope, self.guard, token)
+        if scope["type"] == "websocket":
+            send = answer_subprotocol(scope, send)
+        await self._serve(scope, receive, send)
+
+    def _requires_token(self, scope: Scope) -> bool:
+        return not (_is_preflight(scope) or route_path(scope) in self._public)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched_send)
+        except GuardError as error:
+            # Raised by the application where nothing nearer answered it.
+            if started:
+                raise
+            await self._refuse(error, scope, receive, send)
+
+    async def _refuse(self, error: GuardError, scope: Scope, receive: Receive, send: Send) -> None:
+        await Refusal(error, self.guard.settings.realm)(scope, receive, send)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        startup = [await receive()]
+        try:
+            await self.guard.start()
+        except KeysUnavailable as error:
+            await send({"type": "lifespan.startup.failed", "message": error.description})
+            return
+
+        async def receive_again() -> Message:
+            return startup.pop() if startup else await receive()
+
+        async def send_and_close(message: Message) -> None:
+            if message["type"] in _LIFESPAN_ENDS:
+                await self.guard.aclose()
+            await send(message)
+
+        await self.app(scope, receive_again, send_and_close)
+
+
+def _is_preflight(scope: Scope) -> bool:
+    # Fetch standard, "CORS-preflight request": these three make one, and browsers send no token.
+    return scope.get("method") == "OPTIONS" and _PREFLIGHT_HEADERS.issubset(
+        name for name, _ in scope["headers"]
+    )
