@@ -1,0 +1,376 @@
+"""``LocalKinde``: a running local tenant in one object, and any token that a test may want.
+
+The state (applications, keys, counters) belongs to the object: it survives ``stop`` and ``start``,
+and ends with ``close``, which the context manager calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final, Self
+
+import anyio
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from kinde_guard.local.app import create_app
+from kinde_guard.local.claims import (
+    ACCESS_TOKEN_LIFETIME,
+    ID_TOKEN_LIFETIME,
+    OMIT,
+    Validity,
+    id_claims,
+    machine_claims,
+    new_user_id,
+    user_claims,
+    without_omitted,
+)
+from kinde_guard.local.faults import Fault, FaultName
+from kinde_guard.local.paths import Endpoint
+from kinde_guard.local.seed import AUDIENCE
+from kinde_guard.local.server import LoopbackServer
+from kinde_guard.local.store import Application, Store
+from kinde_guard.local.tenant import Tenant
+
+USER_SCOPES: Final = ("openid", "profile", "email", "offline")
+"""What a signed-in user's token holds unless a test says otherwise."""
+
+logger = logging.getLogger("kinde_guard.local")
+
+
+class LocalKinde:
+    """A Kinde tenant on loopback, for development and tests only.
+
+    Args:
+        host: a loopback address or "localhost"; it stands in the issuer as it is given.
+        port: 0 takes a free one and keeps it.
+        database: ":memory:", or a file that keeps applications, scopes and signing keys.
+        clock: epoch seconds, for the times in tokens; inject one to freeze them.
+
+    Raises:
+        ValueError: the host is not loopback, or the port cannot be.
+
+    Example:
+        >>> with LocalKinde() as kinde:
+        ...     headers = kinde.authorization(scopes=["read:users"])
+        ...     [application.name for application in kinde.applications]
+        ['Back office', 'Reporting']
+    """
+
+    OMIT: Final = OMIT
+    """As the value of a claim: leave it out of the token."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        database: str | Path = ":memory:",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._server = LoopbackServer(self._open, host=host, port=port)
+        self._database = database
+        self._clock = clock
+        self._opened: Tenant | None = None
+        self._website_id = uuid.uuid4().hex
+
+    # Life
+
+    def start(self) -> None:
+        """Serve, and return as soon as requests are answered. Does nothing if it runs.
+
+        Raises:
+            StartError: the port is taken.
+            StoreError: the database cannot be used.
+        """
+        self._server.start()
+        logger.info("Local Kinde serves %s, for development and tests only.", self.issuer)
+
+    def stop(self) -> None:
+        """Refuse connections from now on; ``start`` goes on with the same state and port."""
+        if self._opened is not None:
+            self._opened.faults.interrupt_pauses()
+        self._server.stop()
+
+    def close(self) -> None:
+        """Stop, and give up the state, unless a file keeps it."""
+        self.stop()
+        if self._opened is not None:
+            self._opened.close()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        starting = asyncio.get_running_loop().run_in_executor(None, self.__enter__)
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # The thread goes on: what it starts must end, before anybody hears of the end.
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([starting])
+                await run_in_threadpool(self.close)
+            raise
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        with anyio.CancelScope(shield=True):
+            await run_in_threadpool(self.close)
+
+    # The tenant
+
+    @property
+    def issuer(self) -> str:
+        """The URL at which it is reached, and the ``iss`` of its tokens."""
+        return self._tenant.issuer
+
+    @property
+    def audience(self) -> str:
+        """The audience of the API that every new tenant has, "Users API"."""
+        return AUDIENCE
+
+    @property
+    def applications(self) -> list[Application]:
+        """The applications, with their secrets and what they were granted."""
+        return self._tenant.store.applications()
+
+    @property
+    def store(self) -> Store:
+        """The tenant's rows: add applications, APIs and scopes here."""
+        return self._tenant.store
+
+    @property
+    def jwks_requests(self) -> int:
+        """How often the key set was asked for, answered or not."""
+        return self._tenant.requests["jwks"]
+
+    @property
+    def token_requests(self) -> int:
+        """How often the token endpoint was asked, answered or not."""
+        return self._tenant.requests["token"]
+
+    def rotate_keys(self, *, keep_old: bool = False) -> None:
+        """Sign with a new key from now on. The former ones are withdrawn unless ``keep_old``."""
+        self._tenant.rotate_keys(keep_old=keep_old)
+
+    # Faults
+
+    def fail(
+        self,
+        what: FaultName,
+        *,
+        endpoint: Endpoint = "jwks",
+        status: int = 500,
+        seconds: float = 10.0,
+        size: int = 1_048_576,
+    ) -> Fault:
+        """Make an endpoint misbehave at once, until ``recover`` or the end of a ``with`` block.
+
+        Args:
+            what: "status" answers with ``status``; "slow" answers after ``seconds``; "trickle"
+                begins at once and takes ``seconds`` to end; "garbage" is no JSON; "truncated" ends
+                half way; "invalid_utf8" is no text; "oversized" is a true answer of ``size``
+                bytes; "redirect" points to the true answer; "no_keys" is an empty key set and
+                "unusable_keys" one without a usable key; "disconnect" closes the connection
+                unanswered.
+            endpoint: "jwks" or "token".
+            status: from 200 to 599.
+            seconds: how long "slow" and "trickle" take. They end early when recovered from.
+            size: bytes of an "oversized" answer.
+
+        Raises:
+            ValueError: there is no such fault, endpoint or status.
+
+        Example:
+            >>> import httpx
+            >>> with LocalKinde() as kinde, kinde.fail("status", status=503):
+            ...     httpx.get(f"{kinde.issuer}/.well-known/jwks").status_code
+            503
+        """
+        faults = self._tenant.faults
+        return faults.fail(what, endpoint=endpoint, status=status, seconds=seconds, size=size)
+
+    def recover(self) -> None:
+        """End every fault."""
+        self._tenant.faults.recover()
+
+    # Tokens
+
+    def token(
+        self,
+        scopes: str | Iterable[str] | None = None,
+        *,
+        audience: str | Iterable[str] | None = None,
+        client_id: str | None = None,
+        expires_in: int = ACCESS_TOKEN_LIFETIME,
+        **claims: object,
+    ) -> str:
+        """Return a machine's access token, without asking the token endpoint.
+
+        Args:
+            scopes: what it holds, granted or not; None for all that the application was granted.
+            audience: one or more; None for "Users API".
+            client_id: the application; None for the first one, "Back office".
+            expires_in: seconds; one that is not positive gives an expired token.
+            claims: any claims to set or change; ``OMIT`` leaves one out.
+
+        Source: Kinde, "Token structure" of machine-to-machine applications.
+
+        Example:
+            >>> with LocalKinde() as kinde:
+            ...     expired = kinde.token(["read:users"], expires_in=-60)
+            ...     endless = kinde.token(["read:users"], exp=kinde.OMIT)
+        """
+        return self._tenant.keys.sign(
+            self._machine_claims(scopes, audience, client_id, expires_in, claims)
+        )
+
+    def forged_token(
+        self,
+        scopes: str | Iterable[str] | None = None,
+        *,
+        audience: str | Iterable[str] | None = None,
+        client_id: str | None = None,
+        expires_in: int = ACCESS_TOKEN_LIFETIME,
+        **claims: object,
+    ) -> str:
+        """Return what ``token`` does, with the right key id but signed by a stranger's key."""
+        return self._tenant.keys.forge(
+            self._machine_claims(scopes, audience, client_id, expires_in, claims)
+        )
+
+    def user_token(
+        self,
+        scopes: str | Iterable[str] = USER_SCOPES,
+        *,
+        audience: str | Iterable[str] | None = None,
+        client_id: str | None = None,
+        subject: str | None = None,
+        org_code: str | None = None,
+        permissions: Iterable[str] | None = None,
+        expires_in: int = ACCESS_TOKEN_LIFETIME,
+        **claims: object,
+    ) -> str:
+        """Return a signed-in user's access token.
+
+        Args:
+            scopes: the names in ``scp``; a user's token has no ``scope``.
+            audience: one or more; None for "Users API"; () for none, as when no API was asked for.
+            client_id: the application they signed in to; None for some website.
+            subject: their id; None for a new one, ``kp_`` and 32 hex digits.
+            org_code: the organization they signed in to, if any.
+            permissions: theirs in that organization, if any.
+            expires_in: seconds; one that is not positive gives an expired token.
+            claims: any claims to set or change; ``OMIT`` leaves one out.
+
+        Source: Kinde, "About access tokens".
+
+        Example:
+            >>> with LocalKinde() as kinde:
+            ...     token = kinde.user_token(["openid", "read:users"], org_code="org_1")
+        """
+        shape = user_claims(
+            self.issuer,
+            Validity.starting(self._tenant.clock(), expires_in),
+            client_id=client_id or self._website_id,
+            subject=subject or new_user_id(),
+            audience=_audience(audience),
+            scopes=_names(scopes),
+            org_code=org_code,
+            permissions=permissions,
+        )
+        return self._tenant.keys.sign(without_omitted({**shape, **claims}))
+
+    def id_token(
+        self,
+        *,
+        client_id: str | None = None,
+        subject: str | None = None,
+        expires_in: int = ID_TOKEN_LIFETIME,
+        **claims: object,
+    ) -> str:
+        """Return an ID token: signed by the same key, and no access token. See ``user_token``."""
+        shape = id_claims(
+            self.issuer,
+            Validity.starting(self._tenant.clock(), expires_in),
+            client_id=client_id or self._website_id,
+            subject=subject or new_user_id(),
+        )
+        return self._tenant.keys.sign(without_omitted({**shape, **claims}))
+
+    def authorization(
+        self,
+        scopes: str | Iterable[str] | None = None,
+        *,
+        audience: str | Iterable[str] | None = None,
+        client_id: str | None = None,
+        expires_in: int = ACCESS_TOKEN_LIFETIME,
+        **claims: object,
+    ) -> dict[str, str]:
+        """Return the request header that carries such a ``token``."""
+        claims_of_token = self._machine_claims(scopes, audience, client_id, expires_in, claims)
+        return {"Authorization": f"Bearer {self._tenant.keys.sign(claims_of_token)}"}
+
+    # Within
+
+    @property
+    def _tenant(self) -> Tenant:
+        if self._opened is None:
+            raise RuntimeError(
+                "Local Kinde was not started. Use ``with LocalKinde() as kinde:``, or start()."
+            )
+        return self._opened
+
+    def _open(self, issuer: str) -> FastAPI:
+        """Return the application for one run; the state is opened before the first."""
+        if self._opened is None or self._opened.store.is_closed:
+            self._opened = Tenant.open(issuer, database=self._database, clock=self._clock)
+        return create_app(self._opened)
+
+    def _machine_claims(
+        self,
+        scopes: str | Iterable[str] | None,
+        audience: str | Iterable[str] | None,
+        client_id: str | None,
+        expires_in: int,
+        claims: dict[str, object],
+    ) -> dict[str, object]:
+        application = self._application(client_id)
+        held = [scope for access in application.apis for scope in access.scopes]
+        shape = machine_claims(
+            self.issuer,
+            Validity.starting(self._tenant.clock(), expires_in),
+            client_id=client_id or application.client_id,
+            audience=_audience(audience),
+            scopes=tuple(dict.fromkeys(held)) if scopes is None else _names(scopes),
+            org_code=application.org_code,
+        )
+        return without_omitted({**shape, **claims})
+
+    def _application(self, client_id: str | None) -> Application:
+        """Return the application of that id, for want of one the first."""
+        known = self.store.application(client_id) if client_id else None
+        return known or self.applications[0]
+
+
+def _audience(audience: str | Iterable[str] | None) -> tuple[str, ...]:
+    if audience is None:
+        return (AUDIENCE,)
+    return (audience,) if isinstance(audience, str) else tuple(audience)
+
+
+def _names(scopes: str | Iterable[str]) -> tuple[str, ...]:
+    # A bare string is an iterable too, of its characters: it is read as OAuth writes scopes.
+    return tuple(scopes.split()) if isinstance(scopes, str) else tuple(scopes)

@@ -1,0 +1,111 @@
+"""``POST /oauth2/token``: client-credentials tokens, with all granted scopes or a chosen subset.
+
+What is asked for is decided in one order: the grant, the client, the audience, the scopes. Source:
+RFC 6749, section 4.4, and Kinde's pages on machine-to-machine tokens and their errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from kinde_guard.local.claims import Validity, machine_claims
+from kinde_guard.local.client_authentication import authenticate
+from kinde_guard.local.form import Form, read_form
+from kinde_guard.local.oauth_errors import (
+    NO_STORE,
+    InvalidForm,
+    InvalidScope,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+    quoted,
+)
+from kinde_guard.local.store import Application, ApplicationType, Store
+from kinde_guard.local.tenant import Tenant
+
+GRANT_TYPES: Final[Mapping[str, frozenset[ApplicationType]]] = {
+    "client_credentials": frozenset({"m2m"}),
+}
+"""The grants that are served, each with the types of application that may use it."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a token request was found to be entitled to."""
+
+    application: Application
+    audience: tuple[str, ...]
+    scopes: tuple[str, ...]
+
+
+def token_routes(tenant: Tenant) -> APIRouter:
+    """Return the route of the token endpoint."""
+    router = APIRouter()
+
+    @router.post("/oauth2/token")
+    async def token(request: Request) -> Response:
+        form = await read_form(request)
+        answer = await run_in_threadpool(lambda: issue(tenant, decide(tenant.store, form)))
+        return JSONResponse(answer, headers=NO_STORE)
+
+    return router
+
+
+def decide(store: Store, form: Form) -> Grant:
+    """Return what the request may have, or raise an ``OAuthError``."""
+    allowed_types = _application_types(form.one("grant_type"))
+    application = authenticate(store, form)
+    if application.type not in allowed_types:
+        raise UnauthorizedClient("Applications of its type may not use this grant.")
+    audience = form.words("audience")
+    held = _held_scopes(application, audience)
+    asked = form.words("scope")
+    for scope in asked:
+        if scope not in held:
+            raise InvalidScope(f"The application was not granted the scope{quoted(scope)}.")
+    # Asking for nothing in particular is asking for everything.
+    return Grant(application, audience, asked or held)
+
+
+def issue(tenant: Tenant, grant: Grant) -> dict[str, object]:
+    """Sign a token for ``grant`` and return the answer of the token endpoint."""
+    application = grant.application
+    claims = machine_claims(
+        tenant.issuer,
+        Validity.starting(tenant.clock(), application.token_lifetime),
+        client_id=application.client_id,
+        audience=grant.audience,
+        scopes=grant.scopes,
+        org_code=application.org_code,
+    )
+    return {
+        "access_token": tenant.keys.sign(claims),
+        "expires_in": application.token_lifetime,
+        "scope": " ".join(grant.scopes),
+        "token_type": "bearer",
+    }
+
+
+def _application_types(grant_type: str) -> frozenset[ApplicationType]:
+    if not grant_type:
+        raise InvalidForm("Request parameter 'grant_type' is missing.")
+    if grant_type not in GRANT_TYPES:
+        raise UnsupportedGrantType(f"Local Kinde serves {', '.join(GRANT_TYPES)}.")
+    return GRANT_TYPES[grant_type]
+
+
+def _held_scopes(application: Application, audience: tuple[str, ...]) -> tuple[str, ...]:
+    """Return every scope that the application holds on the APIs in ``audience``, each once."""
+    if not audience:
+        raise InvalidForm("Request parameter 'audience' is missing.")
+    held = {access.audience: access.scopes for access in application.apis}
+    for name in audience:
+        if name not in held:
+            raise UnauthorizedClient(f"The application is not authorized for{quoted(name)}.")
+    return tuple(dict.fromkeys(scope for name in audience for scope in held[name]))
