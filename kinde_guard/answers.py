@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketState
 
+from kinde_guard.admission import admission
 from kinde_guard.challenges import challenge, problem
 from kinde_guard.errors import AccessDenied, GuardError, KeysUnavailable
 
@@ -21,7 +22,7 @@ MEDIA_TYPE = "application/problem+json"
 class Refusal:
     """The answer to a refused request, as an ASGI application.
 
-    Parameters:
+    Args:
         error: why it is refused.
         realm: the protection space that the challenge names.
     """
@@ -59,15 +60,22 @@ def close_code(error: GuardError) -> int:
     return FORBIDDEN if isinstance(error, AccessDenied) else UNAUTHORIZED
 
 
-async def answer(connection: Request | WebSocket, error: GuardError, realm: str) -> Refusal | None:
-    """Return the answer to an error that was raised while a request was handled.
+async def answer_refusal(connection: HTTPConnection, error: Exception) -> Refusal | None:
+    """Answer a refusal that was raised behind the middleware: an exception handler for Starlette.
 
-    A WebSocket that was accepted already is closed instead.
+    The realm is that of the guard which let the request in, so one application may be mounted
+    behind several guards. A WebSocket that was accepted already is closed.
+
+    Args:
+        connection: the request or the WebSocket.
+        error: a :class:`GuardError`; any other is raised again.
     """
+    if not isinstance(error, GuardError):
+        raise error
     if (
         isinstance(connection, WebSocket)
         and connection.application_state is not WebSocketState.CONNECTING
     ):
         await connection.close(close_code(error), error.description)
         return None
-    return Refusal(error, realm)
+    return Refusal(error, admission(connection.scope).guard.settings.realm)

@@ -23,7 +23,7 @@ _TCHAR = frozenset((string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").en
 def bearer_token(scope: Scope) -> bytes | str | None:
     """Return the token that a request presents; ``None`` if it presents none.
 
-    Parameters:
+    Args:
         scope: the ASGI scope of an HTTP request or of a WebSocket.
 
     Raises:

@@ -15,7 +15,7 @@ from kinde_guard.errors import GuardError, InsufficientScope, KeysUnavailable
 def challenge(error: GuardError, realm: str) -> str | None:
     """Return the value of ``WWW-Authenticate``, or ``None`` where a challenge would be a lie.
 
-    Parameters:
+    Args:
         error: the refusal.
         realm: the protection space; already checked to be plain quoted-string characters.
 
@@ -39,7 +39,7 @@ def challenge(error: GuardError, realm: str) -> str | None:
 def problem(error: GuardError) -> dict[str, Any]:
     """Return the body of the answer, a problem document.
 
-    Parameters:
+    Args:
         error: the refusal.
 
     Source: RFC 9457; ``error`` is the code of RFC 6750, ``reason`` is this package's own.

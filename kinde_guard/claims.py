@@ -42,7 +42,7 @@ class ClaimsPolicy:
     def check(self, claims: Mapping[str, Any], now: float) -> None:
         """Apply every rule, in order.
 
-        Parameters:
+        Args:
             claims: the payload of a token whose signature is right.
             now: seconds since the epoch.
 

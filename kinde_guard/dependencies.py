@@ -14,6 +14,7 @@ from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
 from kinde_guard.admission import Admission, admission
+from kinde_guard.answers import answer_refusal
 from kinde_guard.errors import (
     ConfigurationError,
     GuardError,
@@ -50,7 +51,7 @@ class ScopeDependency(Requirement):
 def require_scopes(*scopes: str) -> ScopeDependency:
     """Make a dependency that needs all of these scopes.
 
-    Parameters:
+    Args:
         scopes: names of scopes, such as ``"read:users"``; at least one.
 
     Returns:
@@ -75,7 +76,7 @@ def require_scopes(*scopes: str) -> ScopeDependency:
 def require_any_scope(*scopes: str) -> ScopeDependency:
     """Make a dependency that needs at least one of these scopes.
 
-    Parameters:
+    Args:
         scopes: names of scopes; at least one.
 
     Raises:
@@ -95,7 +96,7 @@ def require_token(connection: HTTPConnection = None) -> ScopeDependency:  # type
 
     On paths that are not public the guard asks for a token anyway; this gives it to the route.
 
-    Parameters:
+    Args:
         connection: never to be given. It is here to notice ``Depends(require_token)`` without the
             parentheses, which would otherwise let everybody through on a public path.
 
@@ -217,5 +218,5 @@ def _refused(connection: HTTPConnection, admitted: Admission, error: GuardError)
     if handlers is not None:
         # A mounted application answers exceptions itself, with 500 where it knows no handler. It
         # cannot know ours, so it is told, unless it has one.
-        handlers[0].setdefault(GuardError, admitted.guard.answer)
+        handlers[0].setdefault(GuardError, answer_refusal)
     return error

@@ -129,7 +129,7 @@ class AccessDenied(GuardError):
 class InsufficientScope(AccessDenied):
     """The token lacks scopes.
 
-    Parameters:
+    Args:
         required: the names of all scopes that the route asks for. They come from the code of the
             application, never from the token.
     """
@@ -145,7 +145,7 @@ class InsufficientScope(AccessDenied):
 class KeysUnavailable(GuardError):
     """No usable keys of the issuer can be had at the moment, so nothing can be decided.
 
-    Parameters:
+    Args:
         retry_after: whole seconds after which asking again makes sense, at least 1.
     """
 

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
 from starlette.types import Scope
-from starlette.websockets import WebSocket
 
-from kinde_guard.answers import Refusal, answer
+from kinde_guard.answers import answer_refusal
 from kinde_guard.bearer import bearer_token
 from kinde_guard.errors import (
     ConfigurationError,
@@ -93,7 +91,7 @@ class GuardOptions(TypedDict, total=False):
 class KindeGuard:
     """Verifies Kinde's access tokens for one API.
 
-    Parameters:
+    Args:
         domain: the tenant, ``acme.kinde.com`` or ``https://acme.kinde.com``.
         audience: what this API is called in Kinde, one name or several. ``None`` accepts tokens for
             any audience; that must be said, it is no default.
@@ -137,7 +135,7 @@ class KindeGuard:
         Reads ``KINDE_DOMAIN`` or ``KINDE_ISSUER_URL``, and ``KINDE_AUDIENCE`` (several are
         separated by white space).
 
-        Parameters:
+        Args:
             settings: settings as of :class:`KindeGuard`; they go before the environment.
 
         Raises:
@@ -187,7 +185,7 @@ class KindeGuard:
         FastAPI, the guard's part of the OpenAPI document. The docs become public paths unless
         ``protect_docs`` is set.
 
-        Parameters:
+        Args:
             app: an application that has not started yet.
 
         Raises:
@@ -199,14 +197,14 @@ class KindeGuard:
         docs = () if self.settings.protect_docs else _docs_paths(app)
         middleware = Middleware(KindeGuardMiddleware, guard=self, public_paths=docs)
         app.user_middleware.append(middleware)
-        app.exception_handlers.setdefault(GuardError, self.answer)
+        app.exception_handlers.setdefault(GuardError, answer_refusal)
         if isinstance(app, FastAPI):
             document(app, self, PublicPaths((*self.settings.public_paths, *docs)))
 
     async def verify(self, raw: str | bytes) -> AccessToken:
         """Verify a token, for uses outside of HTTP.
 
-        Parameters:
+        Args:
             raw: the token alone, ``header.payload.signature``.
 
         Raises:
@@ -234,7 +232,7 @@ class KindeGuard:
     async def admit(self, scope: Scope, *, required: Callable[[Scope], bool]) -> AccessToken | None:
         """Decide on a request, for the middleware.
 
-        Parameters:
+        Args:
             scope: the ASGI scope of an HTTP request or a WebSocket.
             required: tells whether it must present a token; asked only where it presents none.
 
@@ -255,12 +253,6 @@ class KindeGuard:
     def refused(self, error: GuardError) -> None:
         """Count a refusal, for the middleware and the dependencies."""
         self._recorder.refused(error.reason)
-
-    async def answer(self, connection: Request | WebSocket, error: Exception) -> Refusal | None:
-        """Answer a refusal that was raised behind the middleware: an exception handler."""
-        if not isinstance(error, GuardError):
-            raise error
-        return await answer(connection, error, self.settings.realm)
 
     async def warm(self) -> None:
         """Fetch the keys that are not in hand yet.

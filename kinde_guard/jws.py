@@ -89,7 +89,7 @@ def verify_signature(raw: str | bytes, keys: KeySource, algorithms: Collection[s
     For other things than access tokens that Kinde signs with the same keys, such as webhooks:
     whoever calls this decides what the payload must say.
 
-    Parameters:
+    Args:
         raw: the token, ``header.payload.signature``.
         keys: for example a :class:`~kinde_guard.KeySet`.
         algorithms: the ``alg`` values to accept, such as ``("RS256",)``.

@@ -35,7 +35,7 @@ class KindeGuardMiddleware:
     ``guard.install(app)`` does this and more; add the middleware yourself where the application is
     no FastAPI or Starlette application, or where its place among others matters.
 
-    Parameters:
+    Args:
         app: the application to protect.
         guard: decides.
         public_paths: paths that need no token, besides those of the guard's settings.

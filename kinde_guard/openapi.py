@@ -35,7 +35,7 @@ _Schema = dict[str, Any]
 def document(app: FastAPI, guard: KindeGuard, public: PublicPaths) -> None:
     """Have an application's OpenAPI document say what its guard asks for.
 
-    Parameters:
+    Args:
         app: its ``openapi`` method is replaced by one that adds to what it returned.
         guard: names the token URL.
         public: paths that need no token.

@@ -16,7 +16,7 @@ from starlette.types import Scope
 class PublicPaths:
     """A set of exact paths and of prefixes.
 
-    Parameters:
+    Args:
         paths: ``/health`` is that path alone; ``/static/*`` is ``/static`` and all below it.
 
     Example:

@@ -27,7 +27,7 @@ class Requirement(ABC):
     def rule_for(self, security_scopes: tuple[str, ...]) -> ScopeRule | None:
         """Return what it needs; ``None`` if it takes a token without asking for one.
 
-        Parameters:
+        Args:
             security_scopes: the scopes that ``Security(..., scopes=[...])`` gives it.
         """
 
@@ -90,7 +90,7 @@ def needs_of(dependant: Dependant) -> Needs:
 def scopes_of_route(scope: Scope) -> tuple[str, ...]:
     """Return every scope that the route which handles a request asks for.
 
-    Parameters:
+    Args:
         scope: the ASGI scope after routing. Where FastAPI left no route, there are no scopes.
     """
     route = scope.get("route")

@@ -22,7 +22,7 @@ def granted_scopes(
 ) -> frozenset[str]:
     """Return the scopes that a token was granted.
 
-    Parameters:
+    Args:
         claims: the verified claims.
         scope_claims: names of claims, of which the first that is present decides. A string is
             split at white space, an array holds one name a member; any other value grants nothing.
@@ -54,7 +54,7 @@ def names_of(value: object) -> frozenset[str]:
 def scope_names(scopes: tuple[str, ...]) -> tuple[str, ...]:
     """Check scope names where a developer writes them.
 
-    Parameters:
+    Args:
         scopes: at least one name, each of the characters that RFC 6749 allows.
 
     Raises:

@@ -57,7 +57,7 @@ class GuardStats:
 class Recorder:
     """Counts what happens in one guard and tells whoever listens.
 
-    Parameters:
+    Args:
         on_event: called with every event, on the event loop: it must be quick.
     """
 

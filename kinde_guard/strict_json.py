@@ -18,7 +18,7 @@ MAX_DEPTH = 32
 def loads(document: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
     """Parse a JSON text in UTF-8.
 
-    Parameters:
+    Args:
         document: the bytes of the text; the caller bounds their number.
 
     Raises:

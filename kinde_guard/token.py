@@ -24,7 +24,7 @@ class AccessToken:
 
     Guards make these; make one yourself only in tests, where it is as good as verified.
 
-    Parameters:
+    Args:
         claims: the payload.
         raw: the token as it came; never shown by ``repr`` or ``str``.
         scope_claims: claims that may hold the scopes; the first that is present decides.

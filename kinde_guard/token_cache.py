@@ -38,7 +38,7 @@ class TokenCache:
 
     The least recently used entry leaves first. A size of 0 remembers nothing.
 
-    Parameters:
+    Args:
         size: the number of tokens to keep.
 
     Example:

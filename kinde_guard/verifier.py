@@ -31,7 +31,7 @@ _TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
 class Verifier:
     """Decides whether a token means what it says.
 
-    Parameters:
+    Args:
         settings: algorithms, audience, leeway and sizes.
         key_sets: the keys of each trusted issuer.
         recorder: counts what is accepted.
@@ -56,7 +56,7 @@ class Verifier:
     async def verify(self, raw: str | bytes) -> AccessToken:
         """Verify a token; one that was verified before is only looked up.
 
-        Parameters:
+        Args:
             raw: the token, ``header.payload.signature``.
 
         Raises:

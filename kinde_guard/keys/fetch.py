@@ -27,7 +27,7 @@ _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 class KeySetFetcher:
     """Fetches the key set at one address.
 
-    Parameters:
+    Args:
         url: where the key set lies.
         timeout: seconds for the whole fetch, from the connection to the last byte.
         max_bytes: a larger body is a failed fetch.
@@ -52,8 +52,8 @@ class KeySetFetcher:
             Exception: whatever kept the answer from arriving: a time-out, an error of the network
                 or of the HTTP client.
         """
-        async with asyncio.timeout(self._timeout):
-            body = await self._download()
+        async with self._client() as client, asyncio.timeout(self._timeout):
+            body = await self._download(client)
         try:
             return KeySet.from_jwks(strict_json.loads(body))
         except InvalidKeySet:
@@ -61,11 +61,10 @@ class KeySetFetcher:
         except ValueError:
             raise InvalidKeySet("the body is no JSON") from None
 
-    async def _download(self) -> bytes:
-        async with (
-            self._client() as client,
-            client.stream("GET", self.url, headers=_HEADERS, follow_redirects=False) as response,
-        ):
+    async def _download(self, client: httpx.AsyncClient) -> bytes:
+        async with client.stream(
+            "GET", self.url, headers=_HEADERS, follow_redirects=False
+        ) as response:
             if response.status_code != HTTPStatus.OK:
                 raise InvalidKeySet(f"the status is {response.status_code}")
             if response.headers.get("content-encoding", "identity") != "identity":

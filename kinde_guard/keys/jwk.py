@@ -71,7 +71,7 @@ class PublicKey:
     def from_jwk(cls, jwk: object) -> PublicKey:
         """Read a member of a key set.
 
-        Parameters:
+        Args:
             jwk: the member, as JSON decoded it.
 
         Raises:

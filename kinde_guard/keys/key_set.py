@@ -20,7 +20,7 @@ logger = logging.getLogger("kinde_guard.keys")
 class KeySet:
     """An immutable set of public keys, found by key id.
 
-    Parameters:
+    Args:
         keys: the keys; several may share an id, then each of them is tried.
 
     Example:
@@ -41,7 +41,7 @@ class KeySet:
     def from_jwks(cls, document: Mapping[str, object]) -> KeySet:
         """Read a JSON Web Key Set.
 
-        Parameters:
+        Args:
             document: the decoded JSON, ``{"keys": [...]}``.
 
         Raises:

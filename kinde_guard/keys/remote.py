@@ -46,7 +46,7 @@ MAX_RETRY_DELAY = 60.0
 class RemoteKeySet:
     """A key set that fetches itself, refreshes itself and outlives outages.
 
-    Parameters:
+    Args:
         url: where the issuer publishes its keys.
         max_age: seconds after which keys in hand are refreshed in the background.
         stale_for: seconds past ``max_age`` in which they still serve while refreshing fails.
