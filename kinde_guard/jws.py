@@ -10,7 +10,7 @@ Source: RFC 7515, sections 3.1, 4.1 and 7.1; RFC 4648, section 3.5 (canonical en
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -35,6 +35,7 @@ class VerificationKey(Protocol):
 
 
 Key = TypeVar("Key", bound=VerificationKey)
+HeaderReader = Callable[[bytes], dict[str, Any]]
 
 
 class KeySource(Protocol):
@@ -110,7 +111,7 @@ def verify_signature(raw: str | bytes, keys: KeySource, algorithms: Collection[s
         ...     error.reason
         'malformed_token'
     """
-    token = parse(to_bytes(raw))
+    token = parse(to_bytes(raw), read_header)
     if token.algorithm not in algorithms:
         raise UnsupportedAlgorithm
     candidates = keys.find(token.key_id) if token.key_id is not None else ()
@@ -133,8 +134,13 @@ def to_bytes(raw: str | bytes) -> bytes:
         raise MalformedToken from None
 
 
-def parse(raw: bytes) -> CompactJws:
+def parse(raw: bytes, reader: HeaderReader) -> CompactJws:
     """Take a token apart without trusting any of it.
+
+    Args:
+        raw: the token.
+        reader: :func:`read_header`, or the same with a memory: an issuer's tokens have but a few
+            different headers.
 
     Raises:
         MalformedToken: it is no strict compact JWS, or its header is unfit.
@@ -143,7 +149,25 @@ def parse(raw: bytes) -> CompactJws:
         raise MalformedToken
     signing_input, _, signature = raw.rpartition(b".")
     header, _, payload = signing_input.partition(b".")
-    return CompactJws(_header(_decode(header)), _decode(payload), _decode(signature), signing_input)
+    return CompactJws(reader(header), _decode(payload), _decode(signature), signing_input)
+
+
+def read_header(segment: bytes) -> dict[str, Any]:
+    """Return what the first segment of a token says.
+
+    Raises:
+        MalformedToken: it is not the header of a JWS that this module understands.
+    """
+    try:
+        header = strict_json.loads(_decode(segment))
+    except ValueError:
+        raise MalformedToken from None
+    # RFC 7515, 4.1.11: an extension that must be understood is one that this module does not know.
+    if not isinstance(header, dict) or "crit" in header:
+        raise MalformedToken
+    if not isinstance(header.get("alg"), str) or not isinstance(header.get("kid", ""), str):
+        raise MalformedToken
+    return header
 
 
 def check_signature(token: CompactJws, candidates: Sequence[Key]) -> Key:
@@ -180,16 +204,3 @@ def _decode(segment: bytes) -> bytes:
     if segment[-1:] not in _LAST_CHARACTERS[len(segment) % 4]:
         raise MalformedToken
     return base64.urlsafe_b64decode(segment + b"==")
-
-
-def _header(document: bytes) -> dict[str, Any]:
-    try:
-        header = strict_json.loads(document)
-    except ValueError:
-        raise MalformedToken from None
-    # RFC 7515, 4.1.11: an extension that must be understood is one that this module does not know.
-    if not isinstance(header, dict) or "crit" in header:
-        raise MalformedToken
-    if not isinstance(header.get("alg"), str) or not isinstance(header.get("kid", ""), str):
-        raise MalformedToken
-    return header

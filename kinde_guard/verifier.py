@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from kinde_guard import jws, strict_json
@@ -26,6 +27,9 @@ from kinde_guard.token_cache import TokenCache, VerifiedToken
 # RFC 9068, 2.1, and what Kinde writes; RFC 7515, 4.1.9: "application/" may be left out, and media
 # types have no case.
 _TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
+
+# One for each signing key; a few more for those who forge some.
+_REMEMBERED_HEADERS = 16
 
 
 class Verifier:
@@ -45,6 +49,7 @@ class Verifier:
         self._recorder = recorder
         self._clock = settings.clock
         self._cache = TokenCache(settings.token_cache_size)
+        self._read_header = lru_cache(maxsize=_REMEMBERED_HEADERS)(jws.read_header)
         self._algorithms = frozenset(settings.algorithms)
         audience = settings.audience
         self._policy = ClaimsPolicy(
@@ -90,7 +95,7 @@ class Verifier:
         return None
 
     async def _examine(self, token: bytes) -> VerifiedToken:
-        parsed = jws.parse(token)
+        parsed = jws.parse(token, self._read_header)
         claims = _claims(parsed)
         if parsed.algorithm not in self._algorithms:
             raise UnsupportedAlgorithm
