@@ -1,83 +1,32 @@
 """Guard a FastAPI service with Kinde access tokens.
 
-from fastapi import Depends, FastAPI
-from kinde_guard import KindeGuard, require_scopes
+    from fastapi import Depends, FastAPI
+    from kinde_guard import KindeGuard, require_scopes
 
-app = FastAPI()
-KindeGuard("acme.kinde.com", audience="https://api.acme.com").install(app)
+    app = FastAPI()
+    KindeGuard("acme.kinde.com", audience="https://api.acme.com").install(app)
 
-@app.get("/users", dependencies=[Depends(require_scopes("read:users"))])
-async def list_users(): ...
+    @app.get("/users", dependencies=[Depends(require_scopes("read:users"))])
+    async def list_users(): ...
+
+The names live in :mod:`kinde_guard.public` and are imported with the first one that is used: pytest
+imports this package in every run, for its plugin, and most runs test something else.
 """
 
-from kinde_guard.dependencies import (
-    current_token,
-    optional_token,
-    require_any_scope,
-    require_scopes,
-    require_token,
-)
-from kinde_guard.errors import (
-    AccessDenied,
-    ConfigurationError,
-    ExpiredToken,
-    GuardError,
-    ImmatureToken,
-    InsufficientScope,
-    InvalidClaim,
-    InvalidKeySet,
-    InvalidRequest,
-    InvalidSignature,
-    InvalidToken,
-    KeysUnavailable,
-    MalformedToken,
-    MissingToken,
-    UnknownKey,
-    UnsupportedAlgorithm,
-    WrongAudience,
-    WrongIssuer,
-)
-from kinde_guard.guard import KindeGuard
-from kinde_guard.jws import SignedToken, verify_signature
-from kinde_guard.keys import KeySet, PublicKey, RemoteKeySet
-from kinde_guard.middleware import KindeGuardMiddleware
-from kinde_guard.stats import GuardEvent, GuardStats
-from kinde_guard.token import AccessToken
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "AccessDenied",
-    "AccessToken",
-    "ConfigurationError",
-    "ExpiredToken",
-    "GuardError",
-    "GuardEvent",
-    "GuardStats",
-    "ImmatureToken",
-    "InsufficientScope",
-    "InvalidClaim",
-    "InvalidKeySet",
-    "InvalidRequest",
-    "InvalidSignature",
-    "InvalidToken",
-    "KeySet",
-    "KeysUnavailable",
-    "KindeGuard",
-    "KindeGuardMiddleware",
-    "MalformedToken",
-    "MissingToken",
-    "PublicKey",
-    "RemoteKeySet",
-    "SignedToken",
-    "UnknownKey",
-    "UnsupportedAlgorithm",
-    "WrongAudience",
-    "WrongIssuer",
-    "current_token",
-    "optional_token",
-    "require_any_scope",
-    "require_scopes",
-    "require_token",
-    "verify_signature",
-]
+if TYPE_CHECKING:
+    from kinde_guard.public import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> object:
+        public = import_module("kinde_guard.public")
+        if name != "__all__" and name not in public.__all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(public, name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *import_module("kinde_guard.public").__all__})

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from kinde_guard import jws, strict_json
@@ -28,8 +27,8 @@ from kinde_guard.token_cache import TokenCache, VerifiedToken
 # types have no case.
 _TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
 
-# One for each signing key; a few more for those who forge some.
-_REMEMBERED_HEADERS = 16
+# Headers of verified tokens: one for each signing key, so a few are many.
+_MAX_HEADERS = 16
 
 
 class Verifier:
@@ -49,7 +48,7 @@ class Verifier:
         self._recorder = recorder
         self._clock = settings.clock
         self._cache = TokenCache(settings.token_cache_size)
-        self._read_header = lru_cache(maxsize=_REMEMBERED_HEADERS)(jws.read_header)
+        self._headers: dict[bytes, dict[str, Any]] = {}
         self._algorithms = frozenset(settings.algorithms)
         audience = settings.audience
         self._policy = ClaimsPolicy(
@@ -95,13 +94,14 @@ class Verifier:
         return None
 
     async def _examine(self, token: bytes) -> VerifiedToken:
-        parsed = jws.parse(token, self._read_header)
+        parsed = jws.parse(token, self._headers)
         claims = _claims(parsed)
         if parsed.algorithm not in self._algorithms:
             raise UnsupportedAlgorithm
         issuer = self._presumed_issuer(claims)
         key = jws.check_signature(parsed, await self._keys(issuer, parsed.key_id))
         self._policy.check(claims, self._clock())
+        self._learn_header(parsed)
         leeway = self._settings.leeway
         return VerifiedToken(
             payload=parsed.payload,
@@ -111,6 +111,12 @@ class Verifier:
             begins_at=max(claims.get("nbf", 0), claims.get("iat", 0)) - leeway,
             ends_at=claims["exp"] + leeway,
         )
+
+    def _learn_header(self, token: CompactJws) -> None:
+        if token.header_segment not in self._headers:
+            if len(self._headers) >= _MAX_HEADERS:
+                self._headers.clear()
+            self._headers[token.header_segment] = token.header
 
     def _presumed_issuer(self, claims: Mapping[str, Any]) -> str:
         # Not believed: the claims are checked after the signature. A token of no trusted issuer

@@ -1,0 +1,71 @@
+"""Every public name. Import them from ``kinde_guard`` itself, which is a door to this module."""
+
+from kinde_guard.dependencies import (
+    current_token,
+    optional_token,
+    require_any_scope,
+    require_scopes,
+    require_token,
+)
+from kinde_guard.errors import (
+    AccessDenied,
+    ConfigurationError,
+    ExpiredToken,
+    GuardError,
+    ImmatureToken,
+    InsufficientScope,
+    InvalidClaim,
+    InvalidKeySet,
+    InvalidRequest,
+    InvalidSignature,
+    InvalidToken,
+    KeysUnavailable,
+    MalformedToken,
+    MissingToken,
+    UnknownKey,
+    UnsupportedAlgorithm,
+    WrongAudience,
+    WrongIssuer,
+)
+from kinde_guard.guard import KindeGuard
+from kinde_guard.jws import SignedToken, verify_signature
+from kinde_guard.keys import KeySet, PublicKey, RemoteKeySet
+from kinde_guard.middleware import KindeGuardMiddleware
+from kinde_guard.stats import GuardEvent, GuardStats
+from kinde_guard.token import AccessToken
+
+__all__ = [
+    "AccessDenied",
+    "AccessToken",
+    "ConfigurationError",
+    "ExpiredToken",
+    "GuardError",
+    "GuardEvent",
+    "GuardStats",
+    "ImmatureToken",
+    "InsufficientScope",
+    "InvalidClaim",
+    "InvalidKeySet",
+    "InvalidRequest",
+    "InvalidSignature",
+    "InvalidToken",
+    "KeySet",
+    "KeysUnavailable",
+    "KindeGuard",
+    "KindeGuardMiddleware",
+    "MalformedToken",
+    "MissingToken",
+    "PublicKey",
+    "RemoteKeySet",
+    "SignedToken",
+    "UnknownKey",
+    "UnsupportedAlgorithm",
+    "WrongAudience",
+    "WrongIssuer",
+    "current_token",
+    "optional_token",
+    "require_any_scope",
+    "require_scopes",
+    "require_token",
+    "verify_signature",
+]
