@@ -1,0 +1,56 @@
+"""Fixtures shared by the whole suite: one event loop backend, keys made once, frozen clocks."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+from tests.mint import KID, OTHER_KID, FrozenClock, KeyServer, SigningKey, Tenant
+
+pytest.register_assert_rewrite("tests.core.exchange")
+settings.register_profile("suite", deadline=None, max_examples=100, derandomize=True)
+settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def key() -> SigningKey:
+    """The tenant's current signing key."""
+    return SigningKey.rsa(KID)
+
+
+@pytest.fixture(scope="session")
+def other_key() -> SigningKey:
+    """Another RSA key with another key id: the next key, or a stranger's."""
+    return SigningKey.rsa(OTHER_KID)
+
+
+@pytest.fixture(scope="session")
+def ec_key() -> SigningKey:
+    return SigningKey.ec("ec-256")
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """The wall clock, for the times in tokens."""
+    return FrozenClock()
+
+
+@pytest.fixture
+def monotonic() -> FrozenClock:
+    """The monotonic clock, for the ages of keys."""
+    return FrozenClock(1000.0)
+
+
+@pytest.fixture
+def tenant(key: SigningKey, clock: FrozenClock) -> Tenant:
+    return Tenant(key, clock)
+
+
+@pytest.fixture
+def key_server(key: SigningKey) -> KeyServer:
+    return KeyServer(key)

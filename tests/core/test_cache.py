@@ -1,0 +1,248 @@
+"""Verified tokens are kept, but never answered for once expired or their key is gone, nor raw."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from kinde_guard import ExpiredToken, GuardError, ImmatureToken, InvalidSignature, KindeGuard
+from tests.core.conftest import MakeGuard
+from tests.mint import NOW, FrozenClock, KeyServer, SigningKey, Tenant, b64url
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_second_time_is_a_cache_hit_with_the_same_facts(
+    guard: KindeGuard, tenant: Tenant
+) -> None:
+    raw = tenant.token("a", org_code="org_1")
+    first, second = await guard.verify(raw), await guard.verify(raw)
+    assert guard.stats.cache_hits == 1
+    assert second.raw == raw
+    assert second.claims == first.claims
+    assert second.scopes == {"a"}
+    assert second.org_code == "org_1"
+
+
+async def test_token_as_text_and_as_bytes_is_the_same_token(
+    guard: KindeGuard, tenant: Tenant
+) -> None:
+    raw = tenant.token("a")
+    assert (await guard.verify(raw)).raw == raw
+    assert (await guard.verify(raw.encode())).raw == raw
+    assert guard.stats.cache_hits == 1
+
+
+async def test_cached_token_is_expired_to_the_second(
+    guard: KindeGuard, tenant: Tenant, clock: FrozenClock
+) -> None:
+    raw = tenant.token("a", exp=NOW + 60)
+    await guard.verify(raw)
+    clock.now = NOW + 64.9
+    await guard.verify(raw)
+    assert guard.stats.cache_hits == 1
+    clock.now = NOW + 65
+    with pytest.raises(ExpiredToken):
+        await guard.verify(raw)
+
+
+async def test_cached_token_that_expired_stays_expired_when_the_clock_is_set_back(
+    guard: KindeGuard, tenant: Tenant, clock: FrozenClock
+) -> None:
+    raw = tenant.token("a", exp=NOW + 60)
+    await guard.verify(raw)
+    clock.now = NOW + 65
+    with pytest.raises(ExpiredToken):
+        await guard.verify(raw)
+    clock.now = NOW
+    assert (await guard.verify(raw)).scopes == {"a"}
+
+
+async def test_cached_token_is_immature_again_when_the_clock_is_set_back(
+    guard: KindeGuard, tenant: Tenant, clock: FrozenClock
+) -> None:
+    raw = tenant.token("a", nbf=NOW, iat=NOW)
+    await guard.verify(raw)
+    clock.now = NOW - 3600
+    with pytest.raises(ImmatureToken):
+        await guard.verify(raw)
+
+
+async def test_cache_size_of_zero_turns_the_cache_off(
+    make_guard: MakeGuard, tenant: Tenant
+) -> None:
+    guard = make_guard(token_cache_size=0)
+    raw = tenant.token("a")
+    for _ in range(3):
+        assert (await guard.verify(raw)).scopes == {"a"}
+    assert (guard.stats.verified, guard.stats.cache_hits) == (3, 0)
+
+
+async def test_least_recently_used_token_goes_first(make_guard: MakeGuard, tenant: Tenant) -> None:
+    guard = make_guard(token_cache_size=2)
+    first, second, third = (tenant.token(sub=f"kp_{n}") for n in range(3))
+    await guard.verify(first)
+    await guard.verify(second)
+    await guard.verify(first)
+    assert guard.stats.cache_hits == 1
+
+    await guard.verify(third)
+    await guard.verify(first)
+    assert guard.stats.cache_hits == 2
+    await guard.verify(second)
+    assert guard.stats.cache_hits == 2
+
+
+async def test_refused_token_is_not_kept(
+    guard: KindeGuard, tenant: Tenant, other_key: SigningKey
+) -> None:
+    forged = tenant.token("a", key=other_key.renamed(tenant.key.kid))
+    for _ in range(2):
+        with pytest.raises(InvalidSignature):
+            await guard.verify(forged)
+    assert guard.stats.cache_hits == 0
+
+
+async def test_forged_tokens_do_not_push_good_ones_out(
+    make_guard: MakeGuard, tenant: Tenant, other_key: SigningKey
+) -> None:
+    guard = make_guard(token_cache_size=2)
+    good = tenant.token("a")
+    await guard.verify(good)
+    forger = other_key.renamed(tenant.key.kid)
+    for n in range(5):
+        with pytest.raises(GuardError):
+            await guard.verify(tenant.token(key=forger, n=n))
+    await guard.verify(good)
+    assert guard.stats.cache_hits == 1
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+async def test_cached_token_with_one_character_changed_is_refused(
+    part: int, guard: KindeGuard, tenant: Tenant
+) -> None:
+    raw = tenant.token("a")
+    await guard.verify(raw)
+    segments = raw.split(".")
+    swapped = "A" if segments[part][8] != "A" else "B"
+    segments[part] = segments[part][:8] + swapped + segments[part][9:]
+    with pytest.raises(GuardError):
+        await guard.verify(".".join(segments))
+
+
+async def test_two_guards_do_not_share_verdicts(make_guard: MakeGuard, tenant: Tenant) -> None:
+    raw = tenant.token("a")
+    await make_guard().verify(raw)
+    with pytest.raises(GuardError):
+        await make_guard(audience="another").verify(raw)
+
+
+def _held_by(root: object) -> Iterator[Any]:
+    """Walk over everything that an object holds, classes and modules left out."""
+    seen: set[int] = set()
+    queue = [root]
+    while queue:
+        thing = queue.pop()
+        if id(thing) in seen or isinstance(thing, type):
+            continue
+        seen.add(id(thing))
+        yield thing
+        if type(thing).__name__ not in {"module", "function", "frame", "coroutine"}:
+            queue.extend(gc.get_referents(thing))
+
+
+async def test_cache_holds_no_raw_token_and_no_signature(guard: KindeGuard, tenant: Tenant) -> None:
+    raw = tenant.token("a")
+    await guard.verify(raw)
+    await guard.verify(raw)
+    assert guard.stats.cache_hits == 1
+    payload, signature = raw.split(".")[1:]
+
+    texts = [thing for thing in _held_by(guard) if isinstance(thing, (str, bytes, bytearray))]
+    texts = [text if isinstance(text, str) else bytes(text).decode("latin-1") for text in texts]
+    assert any(AUDIENCE_HINT in text for text in texts)
+    for text in texts:
+        assert signature not in text
+        assert payload not in text
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda tenant, other: tenant.token(note="zQ7canary", key=other.renamed(tenant.key.kid)),
+        lambda tenant, other: tenant.token(header={"note": "zQ7canary"}, key=other),
+        lambda tenant, other: tenant.token(key=other.renamed("zQ7canary")),
+        lambda tenant, other: tenant.token(header={"alg": "zQ7canary"}),
+        lambda tenant, other: tenant.token(exp=NOW - 60, sub="zQ7canary"),
+        lambda tenant, other: tenant.token(aud="zQ7canary"),
+        lambda tenant, other: "zQ7canary",
+    ],
+    ids=["forged", "header", "kid", "alg", "expired", "audience", "text"],
+)
+async def test_refused_token_leaves_nothing_in_the_guard(
+    spell: Callable[[Tenant, SigningKey], str],
+    guard: KindeGuard,
+    tenant: Tenant,
+    other_key: SigningKey,
+) -> None:
+    await guard.verify(tenant.token("a"))
+    with pytest.raises(GuardError):
+        await guard.verify(spell(tenant, other_key))
+    hidden = b64url(b"zQ7canary")[:-1]
+    for thing in _held_by(guard):
+        if isinstance(thing, (str, bytes)):
+            text = thing if isinstance(thing, str) else thing.decode("latin-1")
+            assert "zQ7canary" not in text
+            assert hidden not in text
+
+
+#: Something that the guard surely holds, so that an empty walk is noticed.
+AUDIENCE_HINT = "api.acme.example"
+
+
+async def test_4096_cached_tokens_hold_at_most_12_mib(guard: KindeGuard, tenant: Tenant) -> None:
+    sample = 256
+    tokens = [
+        tenant.token("read:users", "create:users", "update:users", sub=f"kp_{n:032d}", n=n)
+        for n in range(sample)
+    ]
+    await guard.verify(tokens[0])
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for raw in tokens:
+            await guard.verify(raw)
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert held / sample * 4096 < 12 * 1024 * 1024
+
+
+async def test_cache_never_holds_more_than_its_size(make_guard: MakeGuard, tenant: Tenant) -> None:
+    guard = make_guard(token_cache_size=3)
+    tokens = [tenant.token(n=n) for n in range(8)]
+    for raw in tokens:
+        await guard.verify(raw)
+    hits = guard.stats.cache_hits
+    for raw in reversed(tokens[-3:]):
+        await guard.verify(raw)
+    assert guard.stats.cache_hits - hits == 3
+    for raw in tokens[:5]:
+        await guard.verify(raw)
+    assert guard.stats.cache_hits - hits == 3
+
+
+async def test_cached_token_needs_no_network_while_keys_serve(
+    guard: KindeGuard, tenant: Tenant, key_server: KeyServer, monotonic: FrozenClock
+) -> None:
+    raw = tenant.token("a")
+    await guard.verify(raw)
+    key_server.fail(500)
+    monotonic.advance(3600)
+    assert (await guard.verify(raw)).scopes == {"a"}
