@@ -9,7 +9,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from kinde_guard.errors import GuardError, InsufficientScope, KeysUnavailable
+from kinde_guard.errors import (
+    GuardError,
+    InsufficientPermissions,
+    InsufficientScope,
+    KeysUnavailable,
+)
 
 
 def challenge(error: GuardError, realm: str) -> str | None:
@@ -59,4 +64,6 @@ def problem(error: GuardError) -> dict[str, Any]:
     }
     if isinstance(error, InsufficientScope):
         document["required_scopes"] = list(error.required)
+    if isinstance(error, InsufficientPermissions):
+        document["required_permissions"] = list(error.required)
     return document

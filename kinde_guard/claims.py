@@ -21,6 +21,9 @@ from kinde_guard.errors import (
     WrongIssuer,
 )
 
+HASURA = "x-hasura-"
+"""What some claims' names begin with where a tenant maps them for Hasura."""
+
 # The years 1 to 9999: outside of them a date cannot be shown, so it cannot be meant.
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 
@@ -90,7 +93,7 @@ def for_audience(policy: ClaimsPolicy, claims: Mapping[str, Any], _now: float) -
 
 def well_typed(_policy: ClaimsPolicy, claims: Mapping[str, Any], _now: float) -> None:
     """Claims that name somebody or something must be strings (sections 4.1.2 and 4.1.7)."""
-    for name in ("sub", "azp", "jti", "org_code"):
+    for name in ("sub", "azp", "jti", "org_code", HASURA + "org-code"):
         if not isinstance(claims.get(name, ""), str):
             raise InvalidClaim
 

@@ -13,15 +13,11 @@ from functools import cache
 from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
-from kinde_guard.admission import Admission, admission
-from kinde_guard.answers import answer_refusal
-from kinde_guard.errors import (
-    ConfigurationError,
-    GuardError,
-    InsufficientScope,
-    MissingToken,
-)
-from kinde_guard.routes import Requirement, scopes_of_route
+from kinde_guard.admission import admission
+from kinde_guard.errors import ConfigurationError, InsufficientScope
+from kinde_guard.gate import refused, token_of
+from kinde_guard.needs import Needs, Requirement
+from kinde_guard.routes import scopes_of_route
 from kinde_guard.scopes import ScopeRule, scope_names
 from kinde_guard.token import AccessToken
 
@@ -43,9 +39,9 @@ class ScopeDependency(Requirement):
         """
         return _allow(connection, self.rule)
 
-    def rule_for(self, security_scopes: tuple[str, ...]) -> ScopeRule:  # noqa: ARG002
+    def needs(self, security_scopes: tuple[str, ...]) -> Needs:  # noqa: ARG002
         """Return the scopes that it was made for."""
-        return self.rule
+        return Needs(rules=(self.rule,))
 
 
 def require_scopes(*scopes: str) -> ScopeDependency:
@@ -146,16 +142,16 @@ class CurrentToken(Requirement):
             MissingToken: there is none, which can only be on a public path.
             InsufficientScope: it lacks a scope.
         """
-        return _allow(connection, self.rule_for(tuple(security_scopes.scopes)))
+        return _allow(connection, _rule_of_security(tuple(security_scopes.scopes)))
 
-    def rule_for(self, security_scopes: tuple[str, ...]) -> ScopeRule:
+    def needs(self, security_scopes: tuple[str, ...]) -> Needs:
         """Return the scopes that ``Security`` gave it.
 
         Raises:
             ValueError: one of them is no scope name. FastAPI hands them over with the request, so
                 they cannot be checked any earlier; nobody is let in.
         """
-        return _all_of(security_scopes) if security_scopes else ScopeRule()
+        return Needs(rules=(_rule_of_security(security_scopes),))
 
 
 class OptionalToken(Requirement):
@@ -180,9 +176,9 @@ class OptionalToken(Requirement):
         """Return the request's token, or ``None``."""
         return admission(connection.scope).token
 
-    def rule_for(self, security_scopes: tuple[str, ...]) -> None:  # noqa: ARG002
-        """Return ``None``: nothing is asked for."""
-        return
+    def needs(self, security_scopes: tuple[str, ...]) -> Needs:  # noqa: ARG002
+        """Return that a token is taken, not asked for."""
+        return Needs(optional=True)
 
 
 current_token = CurrentToken()
@@ -190,8 +186,8 @@ optional_token = OptionalToken()
 
 
 @cache
-def _all_of(scopes: tuple[str, ...]) -> ScopeRule:
-    return ScopeRule(all_of=scope_names(scopes))
+def _rule_of_security(scopes: tuple[str, ...]) -> ScopeRule:
+    return ScopeRule(all_of=scope_names(scopes)) if scopes else ScopeRule()
 
 
 @cache
@@ -202,21 +198,8 @@ def _dependency(rule: ScopeRule) -> ScopeDependency:
 
 
 def _allow(connection: HTTPConnection, rule: ScopeRule) -> AccessToken:
-    admitted = admission(connection.scope)
-    token = admitted.token
-    if token is None:
-        raise _refused(connection, admitted, MissingToken())
+    token = token_of(connection)
     if not rule.allows(token.scopes):
         needed = scopes_of_route(connection.scope) or rule.names
-        raise _refused(connection, admitted, InsufficientScope(needed))
+        raise refused(connection, InsufficientScope(needed))
     return token
-
-
-def _refused(connection: HTTPConnection, admitted: Admission, error: GuardError) -> GuardError:
-    admitted.guard.refused(error)
-    handlers = connection.scope.get("starlette.exception_handlers")
-    if handlers is not None:
-        # A mounted application answers exceptions itself, with 500 where it knows no handler. It
-        # cannot know ours, so it is told, unless it has one.
-        handlers[0].setdefault(GuardError, answer_refusal)
-    return error

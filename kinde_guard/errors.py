@@ -142,6 +142,28 @@ class InsufficientScope(AccessDenied):
         self.required = required
 
 
+class InsufficientPermissions(AccessDenied):
+    """The user lacks permissions in the organization that the token is bound to.
+
+    Args:
+        required: the names of all permissions that the route asks for; they come from its code.
+    """
+
+    reason = "insufficient_permissions"
+    description = "The access token lacks a permission that this request needs."
+
+    def __init__(self, required: tuple[str, ...]) -> None:
+        super().__init__()
+        self.required = required
+
+
+class WrongOrganization(AccessDenied):
+    """The token is bound to another organization than the request is for, or to none."""
+
+    reason = "wrong_organization"
+    description = "The access token is not for the organization of this request."
+
+
 class KeysUnavailable(GuardError):
     """No usable keys of the issuer can be had at the moment, so nothing can be decided.
 

@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from kinde_guard.admission import admit
 from kinde_guard.answers import Refusal
 from kinde_guard.bearer import answer_subprotocol
-from kinde_guard.errors import GuardError, KeysUnavailable
+from kinde_guard.errors import ConfigurationError, GuardError, KeysUnavailable
 from kinde_guard.public_paths import PublicPaths, route_path
+from kinde_guard.routes import check_operation_scopes
 
 if TYPE_CHECKING:
     from kinde_guard.guard import KindeGuard
@@ -97,9 +98,10 @@ class KindeGuardMiddleware:
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         startup = [await receive()]
         try:
+            check_operation_scopes(getattr(scope.get("app"), "routes", ()))
             await self.guard.start()
-        except KeysUnavailable as error:
-            await send({"type": "lifespan.startup.failed", "message": error.description})
+        except (ConfigurationError, KeysUnavailable) as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
 
         async def receive_again() -> Message:

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 
 from kinde_guard.answers import MEDIA_TYPE
+from kinde_guard.needs import Needs
 from kinde_guard.public_paths import PublicPaths
-from kinde_guard.routes import GuardedRoute, Needs, guarded_routes
+from kinde_guard.routes import GuardedRoute, guarded_routes
 
 if TYPE_CHECKING:
     from kinde_guard.guard import KindeGuard
@@ -62,20 +63,22 @@ def complete(
     """Add the guard's part to a document, in place."""
     catalogue: dict[str, list[str]] = {}
     for route in routes:
-        for operation in _operations(schema, route):
-            if route.path in public and not (route.needs.rules or route.needs.optional):
+        for method, operation in _operations(schema, route):
+            needs = route.needs_for(method)
+            if route.path in public and not (needs.rules or needs.optional):
                 continue
-            _complete_operation(operation, route.needs, is_public=route.path in public)
-            for name in route.needs.scopes:
+            _complete_operation(operation, needs, is_public=route.path in public)
+            for name in needs.scopes:
                 catalogue.setdefault(name, []).append(operation.get("summary", route.path))
     components = schema.setdefault("components", {})
     components.setdefault("securitySchemes", {}).update(_schemes(guard, catalogue))
     components.setdefault("schemas", {})[PROBLEM_SCHEMA] = _PROBLEM
 
 
-def _operations(schema: _Schema, route: GuardedRoute) -> Iterable[_Schema]:
-    path = schema.get("paths", {}).get(route.path, {})
-    return [path[method.lower()] for method in sorted(route.methods) if method.lower() in path]
+def _operations(schema: _Schema, route: GuardedRoute) -> Iterable[tuple[str, _Schema]]:
+    path = schema.get("paths", {}).get(route.path, {}) if route.documented else {}
+    methods = [method for method in sorted(route.methods) if method.lower() in path]
+    return [(method, path[method.lower()]) for method in methods]
 
 
 def _complete_operation(operation: _Schema, needs: Needs, *, is_public: bool) -> None:
@@ -88,7 +91,11 @@ def _complete_operation(operation: _Schema, needs: Needs, *, is_public: bool) ->
         ours.append({})
     theirs = operation.get("security") or [{}]
     operation["security"] = [{**one, **other} for one, other in product(theirs, ours)]
-    refusals = _RESPONSES if needs.scopes else _RESPONSES_WITHOUT_SCOPES
+    refusals = _RESPONSES if needs.can_be_denied else _RESPONSES_WITHOUT_DENIAL
+    if needs.permissions:
+        operation["x-required-permissions"] = list(needs.permissions)
+    if needs.organization:
+        operation["x-required-organization"] = needs.organization
     responses = operation.setdefault("responses", {})
     for status, refusal in refusals.items():
         responses.setdefault(status, refusal)
@@ -128,7 +135,7 @@ def _refusal(description: str, header: str, says: str) -> _Schema:
 
 _CHALLENGE = ("WWW-Authenticate", "The challenge of RFC 6750.")
 
-_RESPONSES_WITHOUT_SCOPES: _Schema = {
+_RESPONSES_WITHOUT_DENIAL: _Schema = {
     "401": _refusal("The access token is missing or not valid", *_CHALLENGE),
     "503": _refusal(
         "Access tokens cannot be verified at the moment", "Retry-After", "Seconds to wait."
@@ -136,8 +143,8 @@ _RESPONSES_WITHOUT_SCOPES: _Schema = {
 }
 
 _RESPONSES: _Schema = {
-    **_RESPONSES_WITHOUT_SCOPES,
-    "403": _refusal("The access token lacks a scope", *_CHALLENGE),
+    **_RESPONSES_WITHOUT_DENIAL,
+    "403": _refusal("The access token does not allow this request", *_CHALLENGE),
 }
 
 _PROBLEM: _Schema = {
@@ -156,6 +163,11 @@ _PROBLEM: _Schema = {
             "type": "array",
             "items": {"type": "string"},
             "description": "With 403: all scopes that the operation asks for.",
+        },
+        "required_permissions": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "With 403: all permissions that the operation asks for.",
         },
     },
 }

@@ -7,12 +7,14 @@ from kinde_guard.dependencies import (
     require_scopes,
     require_token,
 )
+from kinde_guard.entitlements import require_operation_scope, require_org, require_permissions
 from kinde_guard.errors import (
     AccessDenied,
     ConfigurationError,
     ExpiredToken,
     GuardError,
     ImmatureToken,
+    InsufficientPermissions,
     InsufficientScope,
     InvalidClaim,
     InvalidKeySet,
@@ -26,6 +28,7 @@ from kinde_guard.errors import (
     UnsupportedAlgorithm,
     WrongAudience,
     WrongIssuer,
+    WrongOrganization,
 )
 from kinde_guard.guard import KindeGuard
 from kinde_guard.jws import SignedToken, verify_signature
@@ -43,6 +46,7 @@ __all__ = [
     "GuardEvent",
     "GuardStats",
     "ImmatureToken",
+    "InsufficientPermissions",
     "InsufficientScope",
     "InvalidClaim",
     "InvalidKeySet",
@@ -62,9 +66,13 @@ __all__ = [
     "UnsupportedAlgorithm",
     "WrongAudience",
     "WrongIssuer",
+    "WrongOrganization",
     "current_token",
     "optional_token",
     "require_any_scope",
+    "require_operation_scope",
+    "require_org",
+    "require_permissions",
     "require_scopes",
     "require_token",
     "verify_signature",

@@ -6,48 +6,17 @@ whole route asks for, through its own dependencies, its routers' and its applica
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
 from starlette.types import Scope
 
+from kinde_guard.needs import Needs, Requirement, merged
+from kinde_guard.operation_scopes import check_distinct, operation_scope
 from kinde_guard.scopes import ScopeRule
-
-
-class Requirement(ABC):
-    """A dependency that concerns the token, as the guard recognises it in a route."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def rule_for(self, security_scopes: tuple[str, ...]) -> ScopeRule | None:
-        """Return what it needs; ``None`` if it takes a token without asking for one.
-
-        Args:
-            security_scopes: the scopes that ``Security(..., scopes=[...])`` gives it.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What a route asks of its caller.
-
-    Attributes:
-        rules: one for each dependency that asks for a token.
-        optional: whether a dependency takes a token without asking for one.
-    """
-
-    rules: tuple[ScopeRule, ...] = ()
-    optional: bool = False
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """Every scope that is mentioned, in the order of the dependencies."""
-        return tuple(dict.fromkeys(name for rule in self.rules for name in rule.names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,41 +26,55 @@ class GuardedRoute:
     Attributes:
         path: its path as OpenAPI writes it.
         methods: its HTTP methods, in capitals.
-        needs: what it asks of its caller.
+        needs: what it asks of its caller, whatever the method.
+        documented: whether it stands in the OpenAPI document.
     """
 
     path: str
     methods: frozenset[str]
     needs: Needs
+    documented: bool = True
+
+    def needs_for(self, method: str) -> Needs:
+        """Return what it asks of its caller for one method, the operation's own scope included.
+
+        Raises:
+            ConfigurationError: it needs that scope, and nobody can tell its name.
+        """
+        if not self.needs.by_operation:
+            return self.needs
+        own = ScopeRule(all_of=(operation_scope(method, self.path),))
+        return replace(self.needs, rules=(*self.needs.rules, own))
 
 
 def guarded_routes(routes: Sequence[BaseRoute]) -> Iterator[GuardedRoute]:
-    """Yield the HTTP routes that FastAPI documents, those of included routers among them."""
+    """Yield the HTTP routes of FastAPI, those of included routers among them."""
     for context in iter_route_contexts(routes):
         dependant = getattr(context, "dependant", None)
         if context.path_format is not None and context.methods and dependant is not None:
-            methods = frozenset(context.methods)
-            yield GuardedRoute(context.path_format, methods, needs_of(dependant))
+            yield GuardedRoute(
+                path=context.path_format,
+                methods=frozenset(context.methods),
+                needs=needs_of(dependant),
+                documented=bool(getattr(context, "include_in_schema", True)),
+            )
 
 
 def needs_of(dependant: Dependant) -> Needs:
     """Return what a route needs, from all that it depends on."""
-    found: list[ScopeRule | None] = []
+    found: list[Needs] = []
     for sub_dependant in _descendants(dependant):
         dependency: object = sub_dependant.call
         if isinstance(dependency, Requirement):
-            found.append(dependency.rule_for(_security_scopes(sub_dependant)))
-    return Needs(
-        rules=tuple(dict.fromkeys(rule for rule in found if rule is not None)),
-        optional=None in found,
-    )
+            found.append(dependency.needs(_security_scopes(sub_dependant)))
+    return merged(found)
 
 
-def scopes_of_route(scope: Scope) -> tuple[str, ...]:
-    """Return every scope that the route which handles a request asks for.
+def route_of(scope: Scope) -> GuardedRoute | None:
+    """Return the route that handles a request; ``None`` where FastAPI left none.
 
     Args:
-        scope: the ASGI scope after routing. Where FastAPI left no route, there are no scopes.
+        scope: the ASGI scope after routing.
     """
     route = scope.get("route")
     # FastAPI keeps the dependencies of an included router apart from the route's own.
@@ -99,7 +82,36 @@ def scopes_of_route(scope: Scope) -> tuple[str, ...]:
     if context is not None and getattr(context, "original_route", None) is route:
         route = context
     dependant = getattr(route, "dependant", None)
-    return needs_of(dependant).scopes if isinstance(dependant, Dependant) else ()
+    if route is None or not isinstance(dependant, Dependant):
+        return None
+    methods = frozenset(getattr(route, "methods", None) or ())
+    return GuardedRoute(route.path_format, methods, needs_of(dependant))
+
+
+def scopes_of_route(scope: Scope) -> tuple[str, ...]:
+    """Return every scope that the route which handles a request asks for."""
+    route = route_of(scope)
+    return () if route is None else route.needs_for(scope.get("method", "")).scopes
+
+
+def permissions_of_route(scope: Scope) -> tuple[str, ...]:
+    """Return every permission that the route which handles a request asks for."""
+    route = route_of(scope)
+    return () if route is None else route.needs.permissions
+
+
+def check_operation_scopes(routes: Sequence[BaseRoute]) -> None:
+    """Refuse an application whose operations cannot be told apart by their own scopes.
+
+    Raises:
+        ConfigurationError: the message names the operations.
+    """
+    check_distinct(
+        (method, route.path, route.needs.by_operation)
+        for route in guarded_routes(routes)
+        if route.documented or route.needs.by_operation
+        for method in sorted(route.methods)
+    )
 
 
 def _descendants(dependant: Dependant) -> Iterator[Dependant]:

@@ -51,14 +51,15 @@ def names_of(value: object) -> frozenset[str]:
     return frozenset()
 
 
-def scope_names(scopes: tuple[str, ...]) -> tuple[str, ...]:
-    """Check scope names where a developer writes them.
+def scope_names(names: tuple[str, ...], kind: str = "scope") -> tuple[str, ...]:
+    """Check names of scopes, or of permissions, where a developer writes them.
 
     Args:
-        scopes: at least one name, each of the characters that RFC 6749 allows.
+        names: at least one name, each of the characters that RFC 6749 allows.
+        kind: what they are names of, for the error.
 
     Raises:
-        ValueError: there is no name, or something is no scope name.
+        ValueError: there is no name, or something is no name.
 
     Source: RFC 6749, section 3.3 (``scope-token``).
 
@@ -66,18 +67,20 @@ def scope_names(scopes: tuple[str, ...]) -> tuple[str, ...]:
         >>> scope_names(("read:users", "read:users"))
         ('read:users',)
     """
-    if not scopes:
-        raise ValueError("no scope was given; name at least one, or use require_token()")
-    for scope in scopes:
-        if not isinstance(scope, str):
+    if not names:
+        raise ValueError(f"no {kind} was given; name at least one")
+    for name in names:
+        if not isinstance(name, str):
             # A list here would be one requirement that no token can meet, or worse.
             raise ValueError(
-                f"{scope!r} was given as a scope; give each scope as a string of its own, "
-                'such as require_scopes("read:users", "create:users")'
+                f"{name!r} was given as a {kind}; give each {kind} as a string of its own, "
+                'such as "read:users", "create:users"'
             )
-        if _SCOPE_TOKEN.fullmatch(scope) is None:
-            raise ValueError(f"{scope!r} is no scope name: white space and quotes are not allowed")
-    return tuple(dict.fromkeys(scopes))
+        if _SCOPE_TOKEN.fullmatch(name) is None:
+            raise ValueError(
+                f"{name!r} is no name of a {kind}: white space and quotes are not allowed"
+            )
+    return tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from kinde_guard import strict_json
-from kinde_guard.claims import audience_of
+from kinde_guard.claims import HASURA, audience_of
 from kinde_guard.scopes import granted_scopes
 
 _write = object.__setattr__
@@ -110,7 +110,7 @@ class AccessToken:
     @property
     def permissions(self) -> frozenset[str]:
         """The user's permissions in the organization; empty where the token names none."""
-        value = self.claims.get("permissions")
+        value = self.claims.get("permissions", self.claims.get(HASURA + "permissions"))
         if isinstance(value, list) and all(isinstance(name, str) for name in value):
             return frozenset(value)
         return frozenset()
@@ -118,7 +118,8 @@ class AccessToken:
     @property
     def org_code(self) -> str | None:
         """The organization that the token is bound to, if any."""
-        return self.claims.get("org_code")
+        code: str | None = self.claims.get("org_code", self.claims.get(HASURA + "org-code"))
+        return code
 
     @property
     def is_machine(self) -> bool:

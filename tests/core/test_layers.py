@@ -31,6 +31,10 @@ ROOMS: dict[str, set[str]] = {
         "openapi",
         "admission",
         "public",
+        "needs",
+        "operation_scopes",
+        "entitlements",
+        "gate",
     },
     "tools": {"cli", "local", "testing", "__main__"},
 }
