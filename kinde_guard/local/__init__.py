@@ -1,8 +1,9 @@
 """Local Kinde: a stand-in for a Kinde tenant on loopback, for development and tests only.
 
 Real Kinde clients talk to it unchanged: discovery, key sets, client-credentials tokens,
-introspection and revocation answer as a tenant's do. ``LocalKinde`` runs it on a free port and
-mints tokens at will; ``create_app`` gives the bare ASGI app to run in a server of your own.
+introspection and revocation answer as a tenant's do, over http or https, and so does the Management
+API. ``LocalKinde`` runs it on a free port and mints tokens at will; ``create_app`` gives the bare
+ASGI app to run in a server of your own.
 
 Example:
     >>> from kinde_guard.local import LocalKinde
@@ -14,6 +15,7 @@ Example:
 
 from kinde_guard.local.app import create_app
 from kinde_guard.local.claims import OMIT
+from kinde_guard.local.clock import Clock
 from kinde_guard.local.faults import Fault
 from kinde_guard.local.kinde import LocalKinde
 from kinde_guard.local.seed import AUDIENCE, SCOPES
@@ -27,6 +29,7 @@ __all__ = [
     "SCOPES",
     "Access",
     "Application",
+    "Clock",
     "Fault",
     "LocalKinde",
     "LoopbackServer",

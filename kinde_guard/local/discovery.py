@@ -20,7 +20,8 @@ def discovery_routes(tenant: Tenant) -> APIRouter:
     async def openid_configuration() -> Response:
         return JSONResponse(configuration(tenant.issuer))
 
-    async def jwks() -> Response:
+    # No coroutine, hence run in a worker thread: the keys are looked up in the database.
+    def jwks() -> Response:
         return JSONResponse(tenant.keys.jwks())
 
     for path in sorted(ENDPOINTS["jwks"]):

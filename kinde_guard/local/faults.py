@@ -101,6 +101,11 @@ class Faults:
         with self._lock:
             self._active = ()
 
+    @property
+    def active(self) -> tuple[Fault, ...]:
+        """Every fault that is not over, the latest last."""
+        return self._active
+
     def in_force(self, endpoint: Endpoint | None) -> Fault | None:
         """Return the fault that counts for ``endpoint``, if there is one."""
         return next((each for each in reversed(self._active) if each.endpoint == endpoint), None)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -30,12 +32,15 @@ from kinde_guard.local.claims import (
     user_claims,
     without_omitted,
 )
+from kinde_guard.local.clock import Clock
 from kinde_guard.local.faults import Fault, FaultName
+from kinde_guard.local.management_audience import management_audience
 from kinde_guard.local.paths import Endpoint
 from kinde_guard.local.seed import AUDIENCE
 from kinde_guard.local.server import LoopbackServer
 from kinde_guard.local.store import Application, Store
 from kinde_guard.local.tenant import Tenant
+from kinde_guard.local.tls import Credentials
 
 USER_SCOPES: Final = ("openid", "profile", "email", "offline")
 """What a signed-in user's token holds unless a test says otherwise."""
@@ -49,8 +54,10 @@ class LocalKinde:
     Args:
         host: a loopback address or "localhost"; it stands in the issuer as it is given.
         port: 0 takes a free one and keeps it.
-        database: ":memory:", or a file that keeps applications, scopes and signing keys.
-        clock: epoch seconds, for the times in tokens; inject one to freeze them.
+        database: ":memory:", or a file that keeps applications, scopes and signing keys. Several
+            processes may use one file at a time: they are one tenant under several issuers.
+        tls: serve https, with a certificate that clients trust who trust ``ca``.
+        clock: epoch seconds, for the times in tokens: the one that ``clock`` follows.
 
     Raises:
         ValueError: the host is not loopback, or the port cannot be.
@@ -60,6 +67,14 @@ class LocalKinde:
         ...     headers = kinde.authorization(scopes=["read:users"])
         ...     [application.name for application in kinde.applications]
         ['Back office', 'Reporting']
+
+        Over https, as the clients that speak nothing else want it:
+
+        >>> import httpx, ssl
+        >>> with LocalKinde(tls=True) as kinde:
+        ...     trusting = ssl.create_default_context(cafile=kinde.ca)
+        ...     httpx.get(f"{kinde.issuer}/.well-known/jwks", verify=trusting).status_code
+        200
     """
 
     OMIT: Final = OMIT
@@ -71,12 +86,17 @@ class LocalKinde:
         host: str = "127.0.0.1",
         port: int = 0,
         database: str | Path = ":memory:",
+        tls: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._server = LoopbackServer(self._open, host=host, port=port)
+        tls_context = self._tls_context if tls else None
+        self._server = LoopbackServer(self._open, host=host, port=port, tls=tls_context)
+        self._serves_tls = tls
+        self._host = host
         self._database = database
-        self._clock = clock
+        self._clock = clock if isinstance(clock, Clock) else Clock(clock)
         self._opened: Tenant | None = None
+        self._credentials: Credentials | None = None
         self._website_id = uuid.uuid4().hex
 
     # Life
@@ -85,7 +105,7 @@ class LocalKinde:
         """Serve, and return as soon as requests are answered. Does nothing if it runs.
 
         Raises:
-            StartError: the port is taken.
+            StartError: the port is taken, or the certificate authority cannot be kept.
             StoreError: the database cannot be used.
         """
         self._server.start()
@@ -102,6 +122,9 @@ class LocalKinde:
         self.stop()
         if self._opened is not None:
             self._opened.close()
+        if self._credentials is not None:
+            self._credentials.close()
+            self._credentials = None
 
     def __enter__(self) -> Self:
         try:
@@ -137,14 +160,52 @@ class LocalKinde:
         return self._tenant.issuer
 
     @property
+    def ca(self) -> Path | None:
+        """The file that clients need to trust it over https; None over http.
+
+        Clients take it from SSL_CERT_FILE, REQUESTS_CA_BUNDLE or NODE_EXTRA_CA_CERTS. Without a
+        database file it lies in a temporary directory, and is gone with the tenant.
+        """
+        return self._tenant.ca
+
+    @property
+    def clock(self) -> Clock:
+        """The clock for the times in tokens: advance it, freeze it, reset it.
+
+        Example:
+            >>> with LocalKinde() as kinde:
+            ...     token = kinde.token()
+            ...     kinde.clock.advance(86_400)  # ``token`` has expired for introspection
+        """
+        return self._clock
+
+    @property
     def audience(self) -> str:
         """The audience of the API that every new tenant has, "Users API"."""
         return AUDIENCE
 
     @property
     def applications(self) -> list[Application]:
-        """The applications, with their secrets and what they were granted."""
-        return self._tenant.store.applications()
+        """The machine applications, with their secrets and what they were granted.
+
+        All but the one that manages the tenant: that is ``management``.
+        """
+        store = self._tenant.store
+        return [
+            application
+            for application in store.applications()
+            if application.type == "m2m" and application != self.management
+        ]
+
+    @property
+    def management(self) -> Application | None:
+        """The application that may use the Management API, unless it was deleted."""
+        return self._tenant.store.management_application()
+
+    @property
+    def management_audience(self) -> str:
+        """The audience of the Management API."""
+        return management_audience(self.issuer)
 
     @property
     def store(self) -> Store:
@@ -337,7 +398,19 @@ class LocalKinde:
         """Return the application for one run; the state is opened before the first."""
         if self._opened is None or self._opened.store.is_closed:
             self._opened = Tenant.open(issuer, database=self._database, clock=self._clock)
+        if self._serves_tls and self._opened.ca is None:
+            # Only now: beside a file that is no tenant's, no authority is to be made.
+            self._opened = replace(self._opened, ca=self._trusted().ca)
         return create_app(self._opened)
+
+    def _tls_context(self) -> ssl.SSLContext:
+        return self._trusted().server_context(self._host)
+
+    def _trusted(self) -> Credentials:
+        """Return the certificate authority, made when it is first needed."""
+        if self._credentials is None:
+            self._credentials = Credentials(self._database)
+        return self._credentials
 
     def _machine_claims(
         self,

@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 import logging
 import socket
+import ssl
 import threading
 import weakref
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class LoopbackServer:
         make_app: called at each start with the URL that is served; returns the application.
         host: a loopback address, or "localhost", which is served at 127.0.0.1.
         port: 0 takes a free one at the first start and keeps it.
+        tls: called at each start; returns the server's end of TLS. None serves plain http.
 
     Raises:
         ValueError: the host is not loopback, or the port cannot be.
@@ -62,7 +64,12 @@ class LoopbackServer:
     """
 
     def __init__(
-        self, make_app: Callable[[str], ASGIApp], *, host: str = "127.0.0.1", port: int = 0
+        self,
+        make_app: Callable[[str], ASGIApp],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
         if not 0 <= port <= 65_535:
             raise ValueError(f"port must be from 0 to 65535; got {port!r}.")
@@ -70,6 +77,7 @@ class LoopbackServer:
         self._address = _loopback_address(host)
         self._host = host
         self._port = port
+        self._tls = tls
         self._stop: weakref.finalize[[], LoopbackServer] | None = None
 
     @property
@@ -81,7 +89,7 @@ class LoopbackServer:
     def url(self) -> str:
         """The URL that is served, without a trailing slash."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        return f"{'http' if self._tls is None else 'https'}://{host}:{self._port}"
 
     @property
     def is_running(self) -> bool:
@@ -99,7 +107,8 @@ class LoopbackServer:
         listener = self._listen()
         try:
             self._port = listener.getsockname()[1]
-            serving = _Serving(self._make_app(self.url), listener)
+            app = self._make_app(self.url)
+            serving = _Serving(app, listener, None if self._tls is None else self._tls())
         except BaseException:
             listener.close()
             raise
@@ -131,7 +140,7 @@ class LoopbackServer:
 class _Serving(uvicorn.Server):
     """One run of a server, from start to stop. It knows nothing of its owner, which may go."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
         config = uvicorn.Config(
             self._with_hang_up(app),
             http=H11Protocol,
@@ -141,6 +150,10 @@ class _Serving(uvicorn.Server):
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE,
         )
+        # Uvicorn makes a context of files only; one that is ready is handed over after it has made
+        # everything else.
+        config.load()
+        config.ssl = tls
         super().__init__(config)
         self._listener = listener
         self._ready = threading.Event()

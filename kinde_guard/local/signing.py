@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Final, Self
 
@@ -80,11 +80,10 @@ class SigningKey:
 
 
 class KeyRing:
-    """The published keys of a tenant; the newest signs."""
+    """The published keys of a tenant at one time; the newest stands last, and signs."""
 
-    def __init__(self, keys: Iterable[SigningKey] = ()) -> None:
-        # A tuple that is only ever replaced: readers in other threads need no lock.
-        self.keys: tuple[SigningKey, ...] = tuple(keys) or (SigningKey.generate(),)
+    def __init__(self, keys: tuple[SigningKey, ...]) -> None:
+        self.keys = keys
 
     @property
     def current(self) -> SigningKey:
@@ -94,10 +93,6 @@ class KeyRing:
     @cached_property
     def _stranger(self) -> SigningKey:
         return SigningKey.generate()
-
-    def rotate(self, *, keep_old: bool) -> None:
-        """Sign with a new key from now on; publish the former ones beside it if ``keep_old``."""
-        self.keys = (*(self.keys if keep_old else ()), SigningKey.generate())
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """Return the key set to publish, the newest key first."""

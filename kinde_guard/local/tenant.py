@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from kinde_guard.local.clock import Clock
 from kinde_guard.local.faults import Faults
+from kinde_guard.local.management_audience import management_audiences
 from kinde_guard.local.paths import Endpoint
 from kinde_guard.local.seed import seed
-from kinde_guard.local.signing import KeyRing, SigningKey
+from kinde_guard.local.signing import KeyRing
 from kinde_guard.local.store import Store
+from kinde_guard.local.stored_keys import StoredKeys
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,10 @@ class Tenant:
 
     issuer: str
     store: Store
-    keys: KeyRing
-    clock: Callable[[], float] = time.time
+    stored_keys: StoredKeys
+    clock: Clock = field(default_factory=Clock)
+    ca: Path | None = None
+    """The certificate of the authority that vouches for it over https; None over http."""
     faults: Faults = field(default_factory=Faults)
     requests: Counter[Endpoint] = field(default_factory=Counter)
 
@@ -40,6 +45,7 @@ class Tenant:
         Args:
             issuer: exactly the URL at which clients reach the tenant, without a trailing slash.
             database: ":memory:", or the file that keeps applications, scopes and signing keys.
+                Several processes may have it open, each under an issuer of its own.
             clock: epoch seconds, for the times in tokens.
 
         Raises:
@@ -47,21 +53,26 @@ class Tenant:
 
         Example:
             >>> with Tenant.open("http://127.0.0.1:8787") as tenant:
-            ...     [application.name for application in tenant.store.applications()]
-            ['Back office', 'Reporting']
+            ...     tenant.store.applications()[0].name
+            'Back office'
         """
-        store = Store(database)
+        store = Store(database, management_audiences=management_audiences(issuer))
         try:
             seed(store)
-            return cls(issuer, store, _key_ring(store), clock)
+            clock = clock if isinstance(clock, Clock) else Clock(clock)
+            return cls(issuer, store, StoredKeys(store), clock)
         except BaseException:
             store.close()
             raise
 
+    @property
+    def keys(self) -> KeyRing:
+        """The signing keys as they are now. Another process may rotate them: do not hold on."""
+        return self.stored_keys.ring
+
     def rotate_keys(self, *, keep_old: bool) -> None:
         """Sign with a new key; publish the former ones beside it if ``keep_old``."""
-        self.keys.rotate(keep_old=keep_old)
-        self.store.replace_signing_keys(key.to_pem() for key in self.keys.keys)
+        self.stored_keys.rotate(keep_old=keep_old)
 
     def close(self) -> None:
         """Close the database."""
@@ -72,12 +83,3 @@ class Tenant:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
-
-
-def _key_ring(store: Store) -> KeyRing:
-    """Return the keys that the store holds; a tenant that is new gets its first."""
-    with store.transaction():
-        ring = KeyRing(SigningKey.from_pem(pem) for pem in store.signing_keys())
-        if not store.signing_keys():
-            store.replace_signing_keys([ring.current.to_pem()])
-    return ring

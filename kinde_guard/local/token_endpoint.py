@@ -1,7 +1,9 @@
 """``POST /oauth2/token``: client-credentials tokens, with all granted scopes or a chosen subset.
 
-What is asked for is decided in one order: the grant, the client, the audience, the scopes. Source:
-RFC 6749, section 4.4, and Kinde's pages on machine-to-machine tokens and their errors.
+What is asked for is decided in one order: the grant, the client, the audience, the scopes. The
+``aud`` of a token holds the words in which it was asked for, so that the client finds them there,
+whichever spelling of the Management API's audience it uses. Source: RFC 6749, section 4.4, and
+Kinde's pages on machine-to-machine tokens and their errors.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from kinde_guard.local.claims import Validity, machine_claims
 from kinde_guard.local.client_authentication import authenticate
 from kinde_guard.local.form import Form, read_form
+from kinde_guard.local.management_audience import spellings
 from kinde_guard.local.oauth_errors import (
     NO_STORE,
     InvalidForm,
@@ -26,7 +29,7 @@ from kinde_guard.local.oauth_errors import (
     UnsupportedGrantType,
     quoted,
 )
-from kinde_guard.local.store import Application, ApplicationType, Store
+from kinde_guard.local.store import Application, ApplicationType
 from kinde_guard.local.tenant import Tenant
 
 GRANT_TYPES: Final[Mapping[str, frozenset[ApplicationType]]] = {
@@ -51,20 +54,20 @@ def token_routes(tenant: Tenant) -> APIRouter:
     @router.post("/oauth2/token")
     async def token(request: Request) -> Response:
         form = await read_form(request)
-        answer = await run_in_threadpool(lambda: issue(tenant, decide(tenant.store, form)))
+        answer = await run_in_threadpool(lambda: issue(tenant, decide(tenant, form)))
         return JSONResponse(answer, headers=NO_STORE)
 
     return router
 
 
-def decide(store: Store, form: Form) -> Grant:
+def decide(tenant: Tenant, form: Form) -> Grant:
     """Return what the request may have, or raise an ``OAuthError``."""
     allowed_types = _application_types(form.one("grant_type"))
-    application = authenticate(store, form)
+    application = authenticate(tenant.store, form)
     if application.type not in allowed_types:
         raise UnauthorizedClient("Applications of its type may not use this grant.")
     audience = form.words("audience")
-    held = _held_scopes(application, audience)
+    held = _held_scopes(application, audience, spellings(tenant.issuer))
     asked = form.words("scope")
     for scope in asked:
         if scope not in held:
@@ -100,12 +103,18 @@ def _application_types(grant_type: str) -> frozenset[ApplicationType]:
     return GRANT_TYPES[grant_type]
 
 
-def _held_scopes(application: Application, audience: tuple[str, ...]) -> tuple[str, ...]:
+def _held_scopes(
+    application: Application, audience: tuple[str, ...], spellings: Mapping[str, str]
+) -> tuple[str, ...]:
     """Return every scope that the application holds on the APIs in ``audience``, each once."""
     if not audience:
         raise InvalidForm("Request parameter 'audience' is missing.")
     held = {access.audience: access.scopes for access in application.apis}
+    found: dict[str, None] = {}
     for name in audience:
-        if name not in held:
+        # An API that is called exactly so goes before another spelling of the Management API.
+        api = name if name in held else spellings.get(name)
+        if api not in held:
             raise UnauthorizedClient(f"The application is not authorized for{quoted(name)}.")
-    return tuple(dict.fromkeys(scope for name in audience for scope in held[name]))
+        found |= dict.fromkeys(held[api])
+    return tuple(found)

@@ -130,7 +130,9 @@ def test_a_client_that_goes_away_in_the_middle_of_its_body_harms_nothing(
     before = kinde.token_requests
     with socket.create_connection((address.host, address.port or 0)) as connection:
         connection.sendall(
-            b"POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+            b"POST /oauth2/token HTTP/1.1\r\nHost: "
+            + address.netloc
+            + b"\r\nContent-Length: 100\r\n"
             b"Content-Type: application/x-www-form-urlencoded\r\n\r\ngrant_type="
         )
         while kinde.token_requests == before:

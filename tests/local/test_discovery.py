@@ -85,6 +85,6 @@ def test_another_method_is_not_allowed(http: httpx.Client) -> None:
 
 
 def test_there_is_no_login_and_no_documentation(http: httpx.Client) -> None:
-    paths = ["/oauth2/auth", "/logout", "/docs", "/openapi.json", "/"]
+    paths = ["/oauth2/auth", "/logout", "/docs", "/openapi.json"]
 
     assert {path: http.get(path).status_code for path in paths} == dict.fromkeys(paths, 404)

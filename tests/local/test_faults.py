@@ -281,9 +281,9 @@ def test_a_fault_that_makes_no_sense_is_a_value_error_and_changes_nothing(
 @pytest.mark.anyio
 @pytest.mark.parametrize("what", ["disconnect", "truncated"])
 async def test_without_a_server_a_closed_connection_is_an_exception(what: Any) -> None:
-    with Tenant.open("http://kinde.test") as tenant:
+    with Tenant.open("http://127.0.0.1:8787") as tenant:
         transport = httpx.ASGITransport(create_app(tenant))
-        async with httpx.AsyncClient(transport=transport, base_url="http://kinde.test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url=tenant.issuer) as client:
             assert (await client.get(JWKS)).status_code == 200
             with tenant.faults.fail(what), pytest.raises(ConnectionResetError):
                 await client.get(JWKS)

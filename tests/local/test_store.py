@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kinde_guard.local import AUDIENCE, SCOPES, Access, Store, StoreError, Tenant
+from kinde_guard.local.seed import seed
+from kinde_guard.local.store import AlreadyThere, NotAllowed, NotThere, RowRefused
 
 
 @pytest.fixture
@@ -19,10 +21,20 @@ def store() -> Iterator[Store]:
         yield store
 
 
-def test_a_new_tenant_has_one_api_and_two_machines() -> None:
+def test_a_new_tenant_is_small_and_believable() -> None:
     with Tenant.open("http://kinde.test") as tenant:
-        back_office, reporting = tenant.store.applications()
+        back_office, reporting, management, website = tenant.store.applications()
+        assert tenant.store.management_application() == management
+        assert [api.name for api in tenant.store.apis()] == ["Kinde Management API", "Users API"]
+        assert [role.key for role in tenant.store.roles()] == ["admin", "analyst", "guest"]
+        assert [user.first_name for user in tenant.store.users()] == ["Ada", "Charles", "Mary"]
+        (organization,) = tenant.store.organizations()
+        assert tenant.store.members(organization.code) == tenant.store.users()
 
+    assert (website.name, website.type, website.apis) == ("Website", "reg", ())
+    (access,) = management.apis
+    assert (management.name, access.audience) == ("Management", "http://kinde.test/api")
+    assert len(access.scopes) == 149
     assert (back_office.name, back_office.type, back_office.org_code) == (
         "Back office",
         "m2m",
@@ -177,5 +189,170 @@ def test_a_database_with_another_kind_of_key_is_an_error(tmp_path: Path) -> None
     with Store(file) as store:
         store.replace_signing_keys([pem.decode()])
 
-    with pytest.raises(TypeError, match="RSA private key"):
+    with pytest.raises(StoreError, match="RSA private key"):
         Tenant.open("http://kinde.test", database=file)
+
+
+# Refusals
+
+
+def test_what_is_refused_says_why(store: Store) -> None:
+    api_id = store.add_api("Users", "users")
+    for kind, forbidden in (
+        (AlreadyThere, lambda: store.add_api("Again", "users")),
+        (NotThere, lambda: store.add_scope("nowhere", "read")),
+        (NotThere, lambda: store.delete_scope(api_id, "none")),
+        (NotThere, lambda: store.update_application("nobody", name="x")),
+        (NotThere, lambda: store.role_scopes("none")),
+        (NotAllowed, lambda: store.add_api("x" * 65, "long")),
+        (NotAllowed, lambda: store.add_application("Job", type="robot")),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(RowRefused) as refused:
+            forbidden()
+        assert type(refused.value) is kind
+
+
+def test_a_change_that_is_refused_half_way_leaves_nothing(store: Store) -> None:
+    client_id, api_id = store.add_application("Job").client_id, store.add_api("Users", "users")
+    read = store.add_scope(api_id, "read")
+    store.authorise(client_id, api_id)
+    store.grant(client_id, api_id, read)
+
+    with pytest.raises(NotThere):
+        store.replace_grants(client_id, api_id, ["none"])
+    assert store.granted_scope_ids(client_id, api_id) == {read}
+    with pytest.raises(NotThere):
+        store.add_api_key("Mine", api_id, type="user", scope_ids=[read, "none"])
+    assert store.api_keys() == []
+
+
+# Grants
+
+
+def test_grants_are_replaced_as_a_whole(store: Store) -> None:
+    client_id, api_id = store.add_application("Job").client_id, store.add_api("Users", "users")
+    read, write = store.add_scope(api_id, "read"), store.add_scope(api_id, "write")
+    with pytest.raises(NotThere):
+        store.replace_grants(client_id, api_id, [read])
+    store.authorise(client_id, api_id)
+
+    for scope_ids in ([read], [write], [read, write], []):
+        store.replace_grants(client_id, api_id, scope_ids)
+        assert store.granted_scope_ids(client_id, api_id) == set(scope_ids)
+    assert store.applications()[0].apis == (Access("users", ()),)
+
+
+def test_with_its_authorisation_an_application_loses_its_grants(store: Store) -> None:
+    client_id, api_id = store.add_application("Job").client_id, store.add_api("Users", "users")
+    store.authorise(client_id, api_id)
+    store.grant(client_id, api_id, store.add_scope(api_id, "read"))
+    for _ in range(2):
+        store.deauthorise(client_id, api_id)
+    store.authorise(client_id, api_id)
+
+    assert store.granted_scope_ids(client_id, api_id) == frozenset()
+    assert [one.client_id for one in store.api_applications(api_id)] == [client_id]
+
+
+# The Management API
+
+
+def test_the_management_api_is_called_as_the_store_was_told(tmp_path: Path) -> None:
+    file = tmp_path / "kinde.db"
+    for name in ("http://one/api", "http://two/api"):
+        with Store(file, management_audiences=(name, f"{name}/v1")) as store:
+            if store.is_new:
+                store.add_api("Management", "", is_management_api=True)
+            (api,) = store.apis()
+            assert (api.audience, api.is_management_api) == (name, True)
+            for taken in (name, f"{name}/v1"):
+                with pytest.raises(AlreadyThere):
+                    store.add_api("Mine", taken)
+
+
+def test_there_is_one_management_api(store: Store) -> None:
+    store.add_api("Management", "", is_management_api=True)
+    with pytest.raises(AlreadyThere):
+        store.add_api("Another", "", is_management_api=True)
+    assert store.add_api("Mine", "management-of-mine")
+    assert store.management_application() is None
+
+
+# Files and copies
+
+
+def test_a_file_keeps_everything(tmp_path: Path) -> None:
+    file = tmp_path / "kinde.db"
+    with Tenant.open("http://kinde.test", database=file) as tenant:
+        store = tenant.store
+        kept = store.applications(), store.apis(), store.users(), store.roles(), store.permissions()
+    with Store(file, management_audiences=("http://kinde.test/api",)) as again:
+        found = again.applications(), again.apis(), again.users(), again.roles()
+        assert (*found, again.permissions()) == kept
+
+
+def test_a_file_is_written_ahead_and_synced_fully(tmp_path: Path) -> None:
+    with Store(tmp_path / "kinde.db") as store, store.reading() as rows:
+        modes = [
+            rows.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
+        ]
+    assert modes == ["wal", 2, 10_000, 1]
+
+
+def test_two_stores_on_one_file_see_each_others_changes(tmp_path: Path) -> None:
+    file = tmp_path / "kinde.db"
+    with Store(file) as one, Store(file) as other:
+        made = one.add_application("Job")
+        assert other.applications() == [made]
+        other.delete_application(made.client_id)
+        assert one.applications() == []
+
+
+def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    def open_and_add() -> None:
+        with Store(tmp_path / "kinde.db") as store:
+            seed(store)
+            store.add_organization("Acme")
+
+    threads = [Thread(target=open_and_add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with Store(tmp_path / "kinde.db") as store:
+        assert len(store.applications()) == 4
+        assert len(store.organizations()) == 9
+
+
+def test_a_change_inside_a_reading_is_an_error(store: Store) -> None:
+    with store.reading(), pytest.raises(RuntimeError, match=r"use transaction\(\)"):
+        store.add_application("Job")
+    store.add_application("Job")
+    assert len(store.applications()) == 1
+
+
+def test_one_read_sees_one_state(tmp_path: Path) -> None:
+    file = tmp_path / "kinde.db"
+    with Store(file) as one, Store(file) as other:
+        with one.reading():
+            assert one.applications() == []
+            other.add_application("Job")
+            assert one.applications() == []
+        assert len(one.applications()) == 1
+
+
+@pytest.mark.parametrize("place", [":memory:", "file"])
+def test_a_store_becomes_what_it_was(tmp_path: Path, place: str) -> None:
+    database = tmp_path / "kinde.db" if place == "file" else place
+    with Store(database) as store:
+        seed(store)
+        before, applications = store.snapshot(), store.applications()
+        store.delete_application(applications[0].client_id)
+        store.replace_signing_keys(["pem"])
+        store.restore(before)
+
+        assert store.applications() == applications
+        assert store.signing_keys() == []
+        store.add_application("Job")

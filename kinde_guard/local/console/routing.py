@@ -1,0 +1,73 @@
+"""How every page of the console is asked for: in one place, so that none forgets a check.
+
+A page that shows is asked for by GET and changes nothing. A page that changes is asked for by POST,
+with a form that carries the session's CSRF token; it answers with a redirect to a page that shows,
+or with the page that it came from, saying what cannot be used and keeping what was typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from kinde_guard.local.console.documents import Documents
+from kinde_guard.local.console.form import MAX_BYTES, Form, read_form
+from kinde_guard.local.console.pages import Pages, base_of
+from kinde_guard.local.console.problems import StaleForm
+from kinde_guard.local.console.sessions import Notice, Sessions
+from kinde_guard.local.tenant import Tenant
+
+Show = Callable[[Request], Awaitable[Response]]
+Change = Callable[[Request, Form], Awaitable[Response]]
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+CSRF_FIELD = "csrf_token"
+
+
+@dataclass(frozen=True)
+class Console:
+    """What the pages of one console share."""
+
+    tenant: Tenant
+    sessions: Sessions
+    pages: Pages
+    documents: Documents = field(default_factory=Documents)
+
+    def shows(self, path: str, show: Show) -> Route:
+        """Return the route of a page that shows."""
+        return Route(path, show, methods=["GET"])
+
+    def changes(self, path: str, change: Change, *, max_bytes: int = MAX_BYTES) -> Route:
+        """Return the route of a form, called only if it is of the session's own pages."""
+
+        async def checked(request: Request) -> Response:
+            form = await read_form(request, max_bytes)
+            if not self.sessions.is_csrf_token(request, form.one(CSRF_FIELD)):
+                raise StaleForm
+            return await change(request, form)
+
+        return Route(path, checked, methods=["POST"])
+
+    def done(self, request: Request, path: str, sentence: str) -> Response:
+        """Return the way to the page at ``path``, which will say there what was done."""
+        self.sessions.of(request).notice = Notice(sentence, place=path.partition("#")[2])
+        return self.go(request, path)
+
+    def go(self, request: Request, path: str) -> Response:
+        """Return the way to the page at ``path``, to be asked for by GET."""
+        return RedirectResponse(f"{base_of(request)}{path}", 303)
+
+
+async def in_thread(
+    call: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+) -> Result:
+    """Call what blocks (SQLite, RSA) where it blocks nobody."""
+    return await run_in_threadpool(call, *args, **kwargs)
