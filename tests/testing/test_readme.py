@@ -1,0 +1,23 @@
+"""The README's tests of a guarded route pass as they stand there."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.project.readme import blocks
+
+pytest_plugins = ["pytester"]
+
+TESTS = [block.code for block in blocks() if "\ndef test_" in block.code]
+
+
+@pytest.mark.parametrize("code", TESTS, ids=lambda code: code.rpartition("def ")[2].split("(")[0])
+def test_its_tests_pass(pytester: pytest.Pytester, code: str) -> None:
+    pytester.makepyfile(code)
+    ran = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error")
+    ran.assert_outcomes(passed=code.count("\ndef test_"))
+
+
+def test_guarded_route_is_tested_in_three_lines() -> None:
+    (_, body) = TESTS[0].split("\ndef test_users_are_listed")
+    assert len(body.splitlines()) == 4
