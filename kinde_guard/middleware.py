@@ -56,7 +56,8 @@ class KindeGuardMiddleware:
     ) -> None:
         self.app = app
         self.guard = guard
-        self._public = PublicPaths((*guard.settings.public_paths, *public_paths))
+        self.public_paths = (*guard.settings.public_paths, *public_paths)
+        self._public = PublicPaths(self.public_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, WebSocket or lifespan."""

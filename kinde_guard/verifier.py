@@ -57,6 +57,11 @@ class Verifier:
             leeway=settings.leeway,
         )
 
+    @property
+    def policy(self) -> ClaimsPolicy:
+        """What the claims must say."""
+        return self._policy
+
     async def verify(self, raw: str | bytes) -> AccessToken:
         """Verify a token; one that was verified before is only looked up.
 
@@ -67,9 +72,7 @@ class Verifier:
             InvalidToken: the token is refused; the class says why.
             KeysUnavailable: nothing can be decided at the moment.
         """
-        token = jws.to_bytes(raw)
-        if len(token) > self._settings.max_token_bytes:
-            raise MalformedToken
+        token = self.sized(raw)
         digest = hashlib.sha256(token).digest()
         verified = self._recall(digest)
         cached = verified is not None
@@ -78,6 +81,47 @@ class Verifier:
             self._cache.put(digest, verified)
         self._recorder.accepted(cached=cached)
         return AccessToken.from_payload(verified.payload, verified.scopes, token.decode())
+
+    def sized(self, raw: str | bytes) -> bytes:
+        """Return a token that is not too large to be read.
+
+        Raises:
+            MalformedToken: it is too large, or no ASCII text.
+        """
+        token = jws.to_bytes(raw)
+        if len(token) > self._settings.max_token_bytes:
+            raise MalformedToken
+        return token
+
+    def check_algorithm(self, token: CompactJws) -> None:
+        """See to it that the algorithm is one that is accepted.
+
+        Raises:
+            UnsupportedAlgorithm: it is not.
+        """
+        if token.algorithm not in self._algorithms:
+            raise UnsupportedAlgorithm
+
+    def presumed_issuer(self, claims: Mapping[str, Any]) -> str:
+        """Return the issuer whose keys must have signed a token, before anything is believed."""
+        # Not believed: the claims are checked after the signature. A token of no trusted issuer
+        # meets the first one's keys, and then fails for whichever of the two is wrong first.
+        issuer = claims.get("iss")
+        if isinstance(issuer, str) and issuer in self._key_sets:
+            return issuer
+        return self._settings.issuer
+
+    async def keys_for(self, issuer: str, kid: str | None) -> tuple[PublicKey, ...]:
+        """Return the issuer's keys with a key id.
+
+        Raises:
+            UnknownKey: there is none.
+            KeysUnavailable: that cannot be found out.
+        """
+        if kid is None:
+            # No key set can help, so none is fetched.
+            raise UnknownKey
+        return await self._key_sets[issuer].find(kid)
 
     def _recall(self, digest: bytes) -> VerifiedToken | None:
         verified = self._cache.get(digest)
@@ -95,11 +139,10 @@ class Verifier:
 
     async def _examine(self, token: bytes) -> VerifiedToken:
         parsed = jws.parse(token, self._headers)
-        claims = _claims(parsed)
-        if parsed.algorithm not in self._algorithms:
-            raise UnsupportedAlgorithm
-        issuer = self._presumed_issuer(claims)
-        key = jws.check_signature(parsed, await self._keys(issuer, parsed.key_id))
+        claims = claims_of(parsed)
+        self.check_algorithm(parsed)
+        issuer = self.presumed_issuer(claims)
+        key = jws.check_signature(parsed, await self.keys_for(issuer, parsed.key_id))
         self._policy.check(claims, self._clock())
         self._learn_header(parsed)
         leeway = self._settings.leeway
@@ -118,22 +161,13 @@ class Verifier:
                 self._headers.clear()
             self._headers[token.header_segment] = token.header
 
-    def _presumed_issuer(self, claims: Mapping[str, Any]) -> str:
-        # Not believed: the claims are checked after the signature. A token of no trusted issuer
-        # meets the first one's keys, and then fails for whichever of the two is wrong first.
-        issuer = claims.get("iss")
-        if isinstance(issuer, str) and issuer in self._key_sets:
-            return issuer
-        return self._settings.issuer
 
-    async def _keys(self, issuer: str, kid: str | None) -> tuple[PublicKey, ...]:
-        if kid is None:
-            # No key set can help, so none is fetched.
-            raise UnknownKey
-        return await self._key_sets[issuer].find(kid)
+def claims_of(token: CompactJws) -> dict[str, Any]:
+    """Return the claims of what looks like an access token; nothing is verified.
 
-
-def _claims(token: CompactJws) -> dict[str, Any]:
+    Raises:
+        MalformedToken: its type is another one, or its payload is no JSON object.
+    """
     kind = token.header.get("typ", "JWT")
     if not isinstance(kind, str) or kind.lower() not in _TYPES:
         raise MalformedToken
