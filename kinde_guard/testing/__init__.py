@@ -9,7 +9,8 @@ nothing of it before a test asks for one of its fixtures:
     makes access tokens: ``kinde_token(scopes=["read:users"])``; see :class:`KindeToken`
 
 ``trust(app, local_kinde)`` lets an application that was made for a tenant trust local Kinde
-instead, inside a ``with`` block and nowhere else.
+instead, inside a ``with`` block and nowhere else. ``assert_guarded(app)`` fails where a route was
+left unguarded.
 
 Example:
     >>> from fastapi import Depends, FastAPI
@@ -28,6 +29,7 @@ Example:
 """
 
 from kinde_guard.testing.fixtures import KindeToken, kinde_token, local_kinde
+from kinde_guard.testing.guarded import assert_guarded
 from kinde_guard.testing.trust import trust
 
-__all__ = ["KindeToken", "kinde_token", "local_kinde", "trust"]
+__all__ = ["KindeToken", "assert_guarded", "kinde_token", "local_kinde", "trust"]

@@ -35,6 +35,9 @@ ROOMS: dict[str, set[str]] = {
         "operation_scopes",
         "entitlements",
         "gate",
+        "path_template",
+        "route_check",
+        "route_walk",
     },
     "tools": {"cli", "local", "testing", "__main__"},
 }
