@@ -1,0 +1,1 @@
+"""``kinde-guard doctor``: whether this machine can guard an API with this tenant."""

@@ -1,0 +1,148 @@
+"""The guard's own steps, one by one, and what each says of a token.
+
+The steps are those of :mod:`kinde_guard.verifier`; the words about them stand in
+:mod:`kinde_guard.cli.explain.wording`. The guard stops at the first step that fails. This goes on
+wherever the next step can still say something, so that one run shows everything that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kinde_guard.claims import RULES
+from kinde_guard.cli.explain import wording
+from kinde_guard.cli.explain.checks import Check, Outcome
+from kinde_guard.cli.explain.fetch_log import FetchLog
+from kinde_guard.errors import GuardError, InvalidToken, KeysUnavailable, UnsupportedAlgorithm
+from kinde_guard.jws import CompactJws, check_signature, parse
+from kinde_guard.keys import PublicKey, RemoteKeySet
+from kinde_guard.settings import Settings
+from kinde_guard.stats import Recorder
+from kinde_guard.token import AccessToken
+from kinde_guard.verifier import Verifier, claims_of
+
+
+@dataclass(slots=True)
+class Examination:
+    """What became of a token.
+
+    Attributes:
+        settings: those of the guard that examined it.
+        checks: in the guard's order, as far as they could be made.
+        claims: what the token says, empty if it cannot be read.
+        token: the token as the guard gives it to a route; ``None`` if it is refused.
+        error: the guard's verdict, if it is not to let the token in.
+    """
+
+    settings: Settings
+    checks: list[Check] = field(default_factory=list)
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    token: AccessToken | None = None
+    error: GuardError | None = None
+
+
+async def examine(raw: str, settings: Settings) -> Examination:
+    """Take a token through every step.
+
+    Args:
+        raw: the token.
+        settings: those of the guard.
+    """
+    key_sets = {issuer: _key_set(url, settings) for issuer, url in settings.jwks_urls.items()}
+    steps = _Steps(raw, settings, key_sets)
+    with FetchLog() as failures:
+        await steps.run(failures)
+    for key_set in key_sets.values():
+        await key_set.aclose()
+    return steps.found
+
+
+def _key_set(url: str, settings: Settings) -> RemoteKeySet:
+    return RemoteKeySet(
+        url,
+        timeout=settings.jwks_timeout,
+        max_bytes=settings.jwks_max_bytes,
+        http_client=settings.http_client,
+    )
+
+
+class _Steps:
+    def __init__(self, raw: str, settings: Settings, key_sets: Mapping[str, RemoteKeySet]) -> None:
+        self._raw = raw
+        self._settings = settings
+        self._key_sets = key_sets
+        self._verifier = Verifier(settings, key_sets, Recorder())
+        self.found = Examination(settings)
+
+    async def run(self, failures: FetchLog) -> None:
+        parsed = self._shape()
+        if parsed is not None:
+            self._algorithm(parsed)
+            await self._key_and_signature(parsed, failures)
+            self._claims()
+        # The verdict is the guard's own; the keys are in hand now, so nothing is fetched again.
+        try:
+            self.found.token = await self._verifier.verify(self._raw)
+        except GuardError as error:
+            self.found.error = error
+
+    def _shape(self) -> CompactJws | None:
+        try:
+            parsed = parse(self._verifier.sized(self._raw), {})
+            self.found.claims = claims_of(parsed)
+        except InvalidToken as error:
+            self._add(wording.malformed(self._raw, self._settings, error.reason))
+            return None
+        self._add(wording.shape(self._raw, parsed))
+        return parsed
+
+    def _algorithm(self, parsed: CompactJws) -> None:
+        reason = ""
+        try:
+            self._verifier.check_algorithm(parsed)
+        except InvalidToken as error:
+            reason = error.reason
+        self._add(wording.algorithm(parsed, self._settings, reason))
+
+    async def _key_and_signature(self, parsed: CompactJws, failures: FetchLog) -> None:
+        issuer = self._verifier.presumed_issuer(self.found.claims)
+        url = self._key_sets[issuer].url
+        try:
+            keys = await self._verifier.keys_for(issuer, parsed.key_id)
+        except KeysUnavailable as error:
+            self._add(wording.no_keys(url, failures.reason, error.reason))
+        except InvalidToken as error:
+            self._add(wording.unknown_key(parsed, url, error.reason))
+        else:
+            self._add(wording.key(parsed, url))
+            self._signature(parsed, keys)
+            return
+        self._add(Check("signature", Outcome.UNCHECKED, "not checked without the key"))
+
+    def _signature(self, parsed: CompactJws, keys: tuple[PublicKey, ...]) -> None:
+        try:
+            check_signature(parsed, keys)
+        except UnsupportedAlgorithm as error:
+            self._add(wording.algorithm_of_another_key(parsed, keys, error.reason))
+        except InvalidToken as error:
+            self._add(wording.wrong_signature(parsed, error.reason))
+        else:
+            self._add(Check("signature", Outcome.OK, f"made by that key with {parsed.algorithm}"))
+
+    def _claims(self) -> None:
+        policy = self._verifier.policy
+        now = self._settings.clock()
+        for rule in RULES:
+            try:
+                rule(policy, self.found.claims, now)
+            except InvalidToken as error:
+                reason = error.reason
+            else:
+                reason = ""
+            describe = wording.CLAIMS.get(rule.__name__, wording.any_rule(rule))
+            self._add(describe(self.found.claims, self._settings, now, reason))
+
+    def _add(self, check: Check) -> None:
+        self.found.checks.append(check)

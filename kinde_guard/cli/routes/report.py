@@ -1,0 +1,65 @@
+"""The routes of an application, their findings, and both as JSON and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kinde_guard.cli.routes.wording import needs_in_words, note_of
+from kinde_guard.route_check import Finding
+from kinde_guard.route_walk import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What ``routes`` found out.
+
+    Attributes:
+        operations: every operation, in the router's order.
+        findings: what somebody should look at.
+    """
+
+    operations: Sequence[Operation]
+    findings: Sequence[Finding]
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """Return the report for a program."""
+    return {
+        "operations": [_operation(one) for one in report.operations],
+        "findings": [{**asdict(one), "remedy": one.remedy} for one in report.findings],
+    }
+
+
+def to_markdown(report: Report) -> str:
+    """Return the report as Markdown, for a README or a pull request."""
+    lines = ["| Method | Path | Needs | What |", "|---|---|---|---|"]
+    lines += [
+        f"| {one.method} | `{one.path}` | {_cell(needs_in_words(one))} | {_cell(note_of(one))} |"
+        for one in report.operations
+    ]
+    if report.findings:
+        lines += ["", "Findings:", ""]
+        lines += [f"- {_cell(one.says)}; {one.remedy}" for one in report.findings]
+    return "\n".join(lines)
+
+
+def _operation(one: Operation) -> dict[str, Any]:
+    return {
+        "method": one.method,
+        "path": one.path,
+        "kind": one.kind.value,
+        "guarded": one.is_guarded,
+        "public": one.is_public,
+        "token": one.is_guarded and (not one.is_public or bool(one.needs.rules)),
+        "scopes": list(one.needs.scopes),
+        "rules": [asdict(rule) for rule in one.needs.rules if rule.names],
+        "permissions": list(one.needs.permissions),
+        "organization": one.needs.organization,
+        "summary": one.summary,
+    }
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

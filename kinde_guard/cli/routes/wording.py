@@ -1,0 +1,44 @@
+"""What an operation asks of its caller, in the words of a table."""
+
+from __future__ import annotations
+
+from kinde_guard.needs import Needs
+from kinde_guard.route_walk import Kind, Operation
+from kinde_guard.scopes import ScopeRule
+
+PUBLIC = "public"
+TOKEN = "a token, any"  # noqa: S105 - no password
+OPEN = "NO GUARD"
+
+
+def needs_in_words(operation: Operation) -> str:
+    """Return what an operation needs: its scopes, ``public``, or merely a token."""
+    if not operation.is_guarded:
+        return OPEN
+    if operation.needs.can_be_denied:
+        asked = "; ".join(_parts(operation.needs))
+        return f"{PUBLIC}, but asks for {asked}" if operation.is_public else asked
+    if operation.is_public:
+        return f"{PUBLIC}, but asks for a token" if operation.needs.rules else PUBLIC
+    return TOKEN
+
+
+def note_of(operation: Operation) -> str:
+    """Return what it does, or what answers it."""
+    if operation.kind in {Kind.ROUTE, Kind.WEBSOCKET}:
+        return operation.summary
+    return operation.kind.value
+
+
+def _parts(needs: Needs) -> list[str]:
+    parts = [_rule(rule) for rule in needs.rules if rule.names]
+    if needs.permissions:
+        parts.append(f"permissions {', '.join(needs.permissions)}")
+    if needs.organization:
+        parts.append(f"organization {{{needs.organization}}}")
+    return parts or ["the operation's own scope"]
+
+
+def _rule(rule: ScopeRule) -> str:
+    every, some = ", ".join(rule.all_of), " or ".join(rule.any_of)
+    return " and ".join(part for part in (every, some) if part)

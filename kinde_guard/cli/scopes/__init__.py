@@ -1,0 +1,1 @@
+"""``kinde-guard scopes``: see and change scopes through Kinde's Management API."""
