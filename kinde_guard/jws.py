@@ -14,13 +14,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from kinde_guard import strict_json
 from kinde_guard.errors import (
     InvalidSignature,
     MalformedToken,
     UnknownKey,
     UnsupportedAlgorithm,
 )
+from kinde_guard.strict_json import loads
 
 
 class VerificationKey(Protocol):
@@ -191,7 +191,7 @@ def _decode(segment: bytes) -> bytes:
 
 def _read_header(segment: bytes) -> dict[str, Any]:
     try:
-        header = strict_json.loads(_decode(segment))
+        header = loads(_decode(segment))
     except ValueError:
         raise MalformedToken from None
     # RFC 7515, 4.1.11: an extension that must be understood is one that this module does not know.

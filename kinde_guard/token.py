@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from kinde_guard import strict_json
 from kinde_guard.claims import HASURA, audience_of
 from kinde_guard.scopes import granted_scopes
+from kinde_guard.strict_json import loads
 
 _write = object.__setattr__
 
@@ -77,7 +77,7 @@ class AccessToken:
     def claims(self) -> Mapping[str, Any]:
         """Every claim, read-only, and this request's own copy."""
         if self._claims is None:
-            parsed = MappingProxyType(strict_json.loads(self._payload))
+            parsed = MappingProxyType(loads(self._payload))
             _write(self, "_claims", parsed)
             return parsed
         return self._claims

@@ -12,14 +12,14 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from kinde_guard import jws, strict_json
 from kinde_guard.claims import ClaimsPolicy
 from kinde_guard.errors import MalformedToken, UnknownKey, UnsupportedAlgorithm
-from kinde_guard.jws import CompactJws
+from kinde_guard.jws import CompactJws, check_signature, parse, to_bytes
 from kinde_guard.keys import PublicKey, RemoteKeySet
 from kinde_guard.scopes import granted_scopes
 from kinde_guard.settings import Settings
 from kinde_guard.stats import Recorder
+from kinde_guard.strict_json import loads
 from kinde_guard.token import AccessToken
 from kinde_guard.token_cache import TokenCache, VerifiedToken
 
@@ -88,7 +88,7 @@ class Verifier:
         Raises:
             MalformedToken: it is too large, or no ASCII text.
         """
-        token = jws.to_bytes(raw)
+        token = to_bytes(raw)
         if len(token) > self._settings.max_token_bytes:
             raise MalformedToken
         return token
@@ -138,11 +138,11 @@ class Verifier:
         return None
 
     async def _examine(self, token: bytes) -> VerifiedToken:
-        parsed = jws.parse(token, self._headers)
+        parsed = parse(token, self._headers)
         claims = claims_of(parsed)
         self.check_algorithm(parsed)
         issuer = self.presumed_issuer(claims)
-        key = jws.check_signature(parsed, await self.keys_for(issuer, parsed.key_id))
+        key = check_signature(parsed, await self.keys_for(issuer, parsed.key_id))
         self._policy.check(claims, self._clock())
         self._learn_header(parsed)
         leeway = self._settings.leeway
@@ -172,7 +172,7 @@ def claims_of(token: CompactJws) -> dict[str, Any]:
     if not isinstance(kind, str) or kind.lower() not in _TYPES:
         raise MalformedToken
     try:
-        claims = strict_json.loads(token.payload)
+        claims = loads(token.payload)
     except ValueError:
         raise MalformedToken from None
     if not isinstance(claims, dict):

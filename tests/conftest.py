@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import settings
 
@@ -54,3 +56,13 @@ def tenant(key: SigningKey, clock: FrozenClock) -> Tenant:
 @pytest.fixture
 def key_server(key: SigningKey) -> KeyServer:
     return KeyServer(key)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that skipped something where nothing may be skipped."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not os.environ.get("KINDE_GUARD_FORBID_SKIPS"):
+        return
+    for report in reporter.stats.get("skipped", []):
+        reporter.write_line(f"may not be skipped here: {report.nodeid}: {report.longrepr[-1]}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from kinde_guard import strict_json
 from kinde_guard.errors import InvalidKeySet
 from kinde_guard.keys.key_set import KeySet
+from kinde_guard.strict_json import loads
 
 if TYPE_CHECKING:
     import httpx
@@ -55,7 +55,7 @@ class KeySetFetcher:
         async with self._client() as client, asyncio.timeout(self._timeout):
             body = await self._download(client)
         try:
-            return KeySet.from_jwks(strict_json.loads(body))
+            return KeySet.from_jwks(loads(body))
         except InvalidKeySet:
             raise
         except ValueError:

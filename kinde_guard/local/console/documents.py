@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 
-from kinde_guard import strict_json
 from kinde_guard.local.console.operations import Operation, operations_of
 from kinde_guard.local.console.problems import Invalid
+from kinde_guard.strict_json import loads
 
 MAX_BYTES: Final = 1_048_576
 MAX_DOCUMENTS: Final = 32
@@ -68,7 +68,7 @@ def _read(text: bytes, url: str) -> Document:
     if len(text) > MAX_BYTES:
         raise Invalid(f"The document is larger than {MAX_BYTES // 1024} KiB.")
     try:
-        value = strict_json.loads(text)
+        value = loads(text)
     except ValueError as error:
         raise Invalid("The document is not JSON, or is nested too deeply.") from error
     try:

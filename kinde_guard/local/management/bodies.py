@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from kinde_guard import strict_json
 from kinde_guard.dependencies import ScopeDependency
 from kinde_guard.local.management.envelope import Refused
+from kinde_guard.strict_json import loads
 
 MAX_BYTES: Final = 262_144
 CONTENT_TYPE: Final = "application/json"
@@ -82,6 +82,6 @@ def _check_content_type(request: Request) -> None:
 
 def _check_json(body: bytes) -> None:
     try:
-        strict_json.loads(body)
+        loads(body)
     except ValueError:
         raise Refused("INVALID_JSON", "The body is no well-formed JSON") from None
