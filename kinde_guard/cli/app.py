@@ -41,6 +41,8 @@ def demo(
 
     Starts local Kinde and the example users API, sends real requests, and goes on serving. With
     KINDE_DOMAIN, KINDE_CLIENT_ID, KINDE_CLIENT_SECRET and KINDE_AUDIENCE set, it uses that tenant.
+
+    Example: kinde-guard demo --once
     """
     from kinde_guard.cli.demo.command import run_demo  # noqa: PLC0415 - only this command needs it
 
@@ -62,6 +64,8 @@ def local(
 
     Its certificate authority can vouch for this machine only. With --db it lies beside the file,
     and stays the same from one run to the next.
+
+    Example: kinde-guard local --tls --db kinde.db
     """
     from kinde_guard.cli.local import run_local  # noqa: PLC0415 - only this command needs it
 

@@ -92,7 +92,11 @@ def test_plugin_alone_imports_only_itself(project: pytest.Pytester) -> None:
     )
     imported = set(re.findall(r"\| +(kinde_guard[\w.]*)$", ran.stderr, re.MULTILINE))
     # Not listed: what pytest imports itself, kinde_guard and kinde_guard.testing.
-    assert imported == {"kinde_guard.testing.fixtures", "kinde_guard.testing.trust"}
+    assert imported == {
+        "kinde_guard.testing.fixtures",
+        "kinde_guard.testing.guarded",
+        "kinde_guard.testing.trust",
+    }
     assert not re.search(r"\| +(fastapi|httpx|cryptography|uvicorn)\b", ran.stderr)
 
 

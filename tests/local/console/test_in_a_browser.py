@@ -290,12 +290,12 @@ def test_what_is_copied_is_the_whole_line(browser: Browser, kinde: LocalKinde) -
 
 
 ATTACK: Final = """<!doctype html><title>Elsewhere</title>
-<iframe name="sink"></iframe><iframe id="framed" src="{console}/"></iframe>
-<form id="form" method="post" target="sink" action="{console}/applications">
+<iframe id="framed" src="{console}/"></iframe>
+<form id="form" method="post" action="{console}/applications">
   <input name="name" value="Stolen"><input name="type" value="m2m">
   <input name="csrf_token" value="{guess}">
 </form>
-<form id="delete" method="post" target="sink"
+<form id="delete" method="post"
   action="{console}/applications/{application}/delete"></form>
 """
 READING: Final = """async (url) => {
@@ -343,11 +343,12 @@ def test_a_page_elsewhere_can_neither_change_nor_read_anything(
             before = [kinde.applications, kinde.store.apis()]
 
             page = context.new_page()
-            page.goto(f"http://{name}:{server.port}/")
             for form in ("form", "delete"):
-                with page.expect_response(lambda answer: answer.request.method == "POST") as sent:
+                page.goto(f"http://{name}:{server.port}/")
+                with page.expect_navigation() as sent:
                     page.evaluate(f"document.getElementById({form!r}).submit()")
-                assert sent.value.status == 403
+                assert (sent.value.request.method, sent.value.status) == ("POST", 403)
+            page.goto(f"http://{name}:{server.port}/")
             page.evaluate(WRITING, [f"{console}/applications", "name=Stolen&type=m2m"])
 
             for url in (mine.url, f"{console}/applications/{application.client_id}"):
