@@ -85,6 +85,8 @@ def page(browser: Browser, kinde: LocalKinde) -> Iterator[Page]:
 def open_back_office(page: Page, kinde: LocalKinde) -> None:
     page.goto(f"{kinde.issuer}/")
     page.get_by_role("link", name="Back office").click()
+    # Styles and script too: what follows asks what can be seen now.
+    page.wait_for_url("**/console/applications/*", wait_until="load")
 
 
 def said(page: Page) -> str:
@@ -107,7 +109,7 @@ def test_a_scope_is_switched_off_and_the_api_refuses_then_on_and_it_does_not(
 ) -> None:
     open_back_office(page, kinde)
     page.get_by_role("switch", name="update:users").click()
-    assert page.get_by_text("1 not saved yet").is_visible()
+    page.get_by_text("1 not saved yet").wait_for()
     page.get_by_role("button", name="Save scopes").click()
     off = said(page)
     page.get_by_role("button", name="Get token").click()
@@ -142,7 +144,7 @@ def verdict(page: Page, endpoint: str) -> str:
 
 def test_a_token_with_chosen_scopes_holds_no_others(page: Page, kinde: LocalKinde) -> None:
     open_back_office(page, kinde)
-    assert not page.get_by_role("checkbox", name="read:roles").is_visible()
+    page.get_by_role("checkbox", name="read:roles").wait_for(state="hidden")
     page.get_by_role("radio", name="Only chosen ones").check()
     page.get_by_role("checkbox", name="read:roles").check()
     page.get_by_role("button", name="Get token").click()
@@ -268,7 +270,7 @@ def test_without_scripts_a_scope_can_be_switched_off(browser: Browser, kinde: Lo
         page.get_by_role("button", name="Save scopes").click()
 
         assert said(page).startswith("Saved: update:users is now off.")
-        assert not page.get_by_role("button", name="All off").is_visible()
+        page.get_by_role("button", name="All off").wait_for(state="hidden")
 
 
 def test_what_is_copied_is_the_whole_line(browser: Browser, kinde: LocalKinde) -> None:
