@@ -14,15 +14,14 @@ from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
 from kinde_guard.admission import admission
-from kinde_guard.errors import ConfigurationError, InsufficientScope
-from kinde_guard.gate import refused, token_of
+from kinde_guard.errors import ConfigurationError
+from kinde_guard.gate import NO_SCOPES, TokenDependency, lacking
 from kinde_guard.needs import Needs, Requirement
-from kinde_guard.routes import scopes_of_route
 from kinde_guard.scopes import ScopeRule, scope_names
 from kinde_guard.token import AccessToken
 
 
-class ScopeDependency(Requirement):
+class ScopeDependency(TokenDependency):
     """A dependency that asks for a token and for scopes, and gives the token."""
 
     __slots__ = ("rule",)
@@ -30,17 +29,18 @@ class ScopeDependency(Requirement):
     def __init__(self, rule: ScopeRule) -> None:
         self.rule = rule
 
-    async def __call__(self, connection: HTTPConnection) -> AccessToken:
-        """Return the request's token if it has the scopes.
+    def check(self, connection: HTTPConnection, token: AccessToken) -> None:
+        """See to it that a token has the scopes.
 
         Raises:
-            MissingToken: there is none, which can only be on a public path.
-            InsufficientScope: it lacks a scope.
+            InsufficientScope: it lacks one.
         """
-        return _allow(connection, self.rule)
+        if not self.rule.allows(token.scopes):
+            raise lacking(connection, self.rule)
 
-    def needs(self, security_scopes: tuple[str, ...]) -> Needs:  # noqa: ARG002
-        """Return the scopes that it was made for."""
+    @property
+    def own_needs(self) -> Needs:
+        """The scopes that it was made for."""
         return Needs(rules=(self.rule,))
 
 
@@ -113,7 +113,7 @@ def require_token(connection: HTTPConnection = None) -> ScopeDependency:  # type
     return _dependency(ScopeRule())
 
 
-class CurrentToken(Requirement):
+class CurrentToken(TokenDependency):
     """Gives the token, for FastAPI's own idiom ``Security(current_token, scopes=[...])``.
 
     All scopes are needed, those of the dependencies around it included.
@@ -133,25 +133,13 @@ class CurrentToken(Requirement):
 
     __slots__ = ()
 
-    async def __call__(
-        self, connection: HTTPConnection, security_scopes: SecurityScopes
-    ) -> AccessToken:
-        """Return the request's token if it has the scopes.
+    def check(self, connection: HTTPConnection, token: AccessToken) -> None:
+        """Ask for nothing besides what ``Security`` names."""
 
-        Raises:
-            MissingToken: there is none, which can only be on a public path.
-            InsufficientScope: it lacks a scope.
-        """
-        return _allow(connection, _rule_of_security(tuple(security_scopes.scopes)))
-
-    def needs(self, security_scopes: tuple[str, ...]) -> Needs:
-        """Return the scopes that ``Security`` gave it.
-
-        Raises:
-            ValueError: one of them is no scope name. FastAPI hands them over with the request, so
-                they cannot be checked any earlier; nobody is let in.
-        """
-        return Needs(rules=(_rule_of_security(security_scopes),))
+    @property
+    def own_needs(self) -> Needs:
+        """A token."""
+        return Needs(rules=(ScopeRule(),))
 
 
 class OptionalToken(Requirement):
@@ -172,12 +160,20 @@ class OptionalToken(Requirement):
 
     __slots__ = ()
 
-    async def __call__(self, connection: HTTPConnection) -> AccessToken | None:
-        """Return the request's token, or ``None``."""
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES
+    ) -> AccessToken | None:
+        """Return the request's token, or ``None``.
+
+        Where ``Security`` names scopes around it, it is as little optional as ``current_token``.
+        """
+        if security_scopes.scopes:
+            return await current_token(connection, security_scopes)
         return admission(connection.scope).token
 
-    def needs(self, security_scopes: tuple[str, ...]) -> Needs:  # noqa: ARG002
-        """Return that a token is taken, not asked for."""
+    @property
+    def own_needs(self) -> Needs:
+        """A token is taken, not asked for."""
         return Needs(optional=True)
 
 
@@ -186,20 +182,7 @@ optional_token = OptionalToken()
 
 
 @cache
-def _rule_of_security(scopes: tuple[str, ...]) -> ScopeRule:
-    return ScopeRule(all_of=scope_names(scopes)) if scopes else ScopeRule()
-
-
-@cache
 def _dependency(rule: ScopeRule) -> ScopeDependency:
     # The same rule is the same object, so FastAPI asks it once in a request however often it is
     # named, and app.dependency_overrides[require_scopes("read:users")] finds it.
     return ScopeDependency(rule)
-
-
-def _allow(connection: HTTPConnection, rule: ScopeRule) -> AccessToken:
-    token = token_of(connection)
-    if not rule.allows(token.scopes):
-        needed = scopes_of_route(connection.scope) or rule.names
-        raise refused(connection, InsufficientScope(needed))
-    return token

@@ -15,8 +15,8 @@ from kinde_guard.errors import (
     InsufficientScope,
     WrongOrganization,
 )
-from kinde_guard.gate import refused, token_of
-from kinde_guard.needs import Needs, Requirement
+from kinde_guard.gate import TokenDependency, refused
+from kinde_guard.needs import Needs
 from kinde_guard.routes import permissions_of_route, route_of
 from kinde_guard.scopes import ScopeRule, scope_names
 from kinde_guard.token import AccessToken
@@ -24,7 +24,7 @@ from kinde_guard.token import AccessToken
 _TOKEN = ScopeRule()
 
 
-class PermissionDependency(Requirement):
+class PermissionDependency(TokenDependency):
     """A dependency that asks for a token whose user has permissions, and gives the token."""
 
     __slots__ = ("permissions",)
@@ -32,25 +32,23 @@ class PermissionDependency(Requirement):
     def __init__(self, permissions: tuple[str, ...]) -> None:
         self.permissions = permissions
 
-    async def __call__(self, connection: HTTPConnection) -> AccessToken:
-        """Return the request's token if its user has the permissions.
+    def check(self, connection: HTTPConnection, token: AccessToken) -> None:
+        """See to it that the user has the permissions.
 
         Raises:
-            MissingToken: there is none, which can only be on a public path.
             InsufficientPermissions: one is lacking.
         """
-        token = token_of(connection)
         if not token.permissions.issuperset(self.permissions):
             needed = permissions_of_route(connection.scope) or self.permissions
             raise refused(connection, InsufficientPermissions(needed))
-        return token
 
-    def needs(self, security_scopes: tuple[str, ...]) -> Needs:  # noqa: ARG002
-        """Return the permissions that it was made for."""
+    @property
+    def own_needs(self) -> Needs:
+        """The permissions that it was made for."""
         return Needs(rules=(_TOKEN,), permissions=self.permissions)
 
 
-class OrganizationDependency(Requirement):
+class OrganizationDependency(TokenDependency):
     """A dependency that asks for a token of the organization that the path names."""
 
     __slots__ = ("allow_global", "path_parameter")
@@ -59,54 +57,50 @@ class OrganizationDependency(Requirement):
         self.path_parameter = path_parameter
         self.allow_global = allow_global
 
-    async def __call__(self, connection: HTTPConnection) -> AccessToken:
-        """Return the request's token if it is bound to the organization of the path.
+    def check(self, connection: HTTPConnection, token: AccessToken) -> None:
+        """See to it that the token is bound to the organization of the path.
 
         Raises:
-            MissingToken: there is none, which can only be on a public path.
             WrongOrganization: it is bound to another one, or to none.
             ConfigurationError: the route's path has no such parameter.
         """
-        token = token_of(connection)
         if self.path_parameter not in connection.path_params:
             raise ConfigurationError(
                 f"require_org: the route has no path parameter {self.path_parameter!r}"
             )
         if token.org_code is None and self.allow_global:
-            return token
+            return
         if token.org_code != str(connection.path_params[self.path_parameter]):
             raise refused(connection, WrongOrganization())
-        return token
 
-    def needs(self, security_scopes: tuple[str, ...]) -> Needs:  # noqa: ARG002
-        """Return the path parameter that must name the token's organization."""
+    @property
+    def own_needs(self) -> Needs:
+        """The path parameter that must name the token's organization."""
         return Needs(rules=(_TOKEN,), organization=self.path_parameter)
 
 
-class OperationScopeDependency(Requirement):
+class OperationScopeDependency(TokenDependency):
     """A dependency that asks for the scope which Kinde's import makes for the operation."""
 
     __slots__ = ()
 
-    async def __call__(self, connection: HTTPConnection) -> AccessToken:
-        """Return the request's token if it has the operation's scope.
+    def check(self, connection: HTTPConnection, token: AccessToken) -> None:
+        """See to it that the token has the operation's scope.
 
         Raises:
-            MissingToken: there is none, which can only be on a public path.
             InsufficientScope: it lacks the scope.
             ConfigurationError: the operation has no scope that can be told.
         """
-        token = token_of(connection)
         route, method = route_of(connection.scope), connection.scope.get("method")
         if route is None or method is None:
             raise ConfigurationError("require_operation_scope: this is no HTTP route of FastAPI")
         needed = route.needs_for(method)
         if not all(rule.allows(token.scopes) for rule in needed.rules):
             raise refused(connection, InsufficientScope(needed.scopes))
-        return token
 
-    def needs(self, security_scopes: tuple[str, ...]) -> Needs:  # noqa: ARG002
-        """Return that the operation's own scope is needed."""
+    @property
+    def own_needs(self) -> Needs:
+        """That the operation's own scope is needed."""
         return Needs(rules=(_TOKEN,), by_operation=True)
 
 
@@ -129,16 +123,22 @@ def require_permissions(*permissions: str) -> PermissionDependency:
 
 
 def require_org(
-    path_parameter: str = "org_code", *, allow_global: bool = False
+    path_parameter: str = "org_code",
+    *,
+    allow_global: bool = False,
+    connection: HTTPConnection = None,  # type: ignore[assignment]
 ) -> OrganizationDependency:
     """Make a dependency that needs a token of the organization that the route's path names.
 
     Args:
         path_parameter: the parameter of the path that holds the organization's code.
         allow_global: whether tokens that are bound to no organization pass too.
+        connection: never to be given; it notices ``Depends(require_org)``, which lacks parentheses
+            and would let everybody through.
 
     Raises:
         ValueError: at import, where the parameter is no name.
+        ConfigurationError: the parentheses were forgotten.
 
     Source: Kinde, "Enforce organization access in your API".
 
@@ -149,15 +149,25 @@ def require_org(
         ... async def list_bills(org_code: str) -> list[str]:
         ...     return []
     """
+    _check_parentheses("require_org", connection)
     if not isinstance(path_parameter, str) or not path_parameter.isidentifier():
         raise ValueError(f"{path_parameter!r} was given, but it must name a path parameter")
     return OrganizationDependency(path_parameter, allow_global=allow_global)
 
 
-def require_operation_scope() -> OperationScopeDependency:
+def require_operation_scope(
+    connection: HTTPConnection = None,  # type: ignore[assignment]
+) -> OperationScopeDependency:
     """Make a dependency that needs the scope which Kinde's OpenAPI import makes for the route.
 
     An application with operations whose names would collide, or cannot be told, does not start.
+
+    Args:
+        connection: never to be given; it notices ``Depends(require_operation_scope)``, which lacks
+            parentheses and would let everybody through.
+
+    Raises:
+        ConfigurationError: the parentheses were forgotten.
 
     Source: Kinde, "Custom API scopes".
 
@@ -168,4 +178,11 @@ def require_operation_scope() -> OperationScopeDependency:
         ... async def show_user(user_id: str) -> str:
         ...     return user_id
     """
+    _check_parentheses("require_operation_scope", connection)
     return OperationScopeDependency()
+
+
+def _check_parentheses(name: str, connection: HTTPConnection | None) -> None:
+    # FastAPI calls what Depends is given with the connection, and takes whatever it returns.
+    if connection is not None:
+        raise ConfigurationError(f"write Depends({name}()), with the inner parentheses")

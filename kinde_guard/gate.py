@@ -2,25 +2,64 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
+from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
 from kinde_guard.admission import admission
 from kinde_guard.answers import answer_refusal
-from kinde_guard.errors import GuardError, MissingToken
+from kinde_guard.errors import GuardError, InsufficientScope, MissingToken
+from kinde_guard.needs import Requirement, security_rule
+from kinde_guard.routes import scopes_of_route
+from kinde_guard.scopes import ScopeRule
 from kinde_guard.token import AccessToken
 
+NO_SCOPES = SecurityScopes()
+"""What FastAPI gives a dependency without a ``Security`` around it."""
 
-def token_of(connection: HTTPConnection) -> AccessToken:
-    """Return the verified token of a request.
 
-    Raises:
-        MissingToken: there is none, which can only be on a public path.
-        HTTPException: 500, because no guard stands before the application.
+class TokenDependency(Requirement):
+    """A dependency that asks for a token and for something of it, and gives the token.
+
+    What ``Security(..., scopes=[...])`` names around it is asked for as well: FastAPI leaves that
+    to the dependency, and who writes it relies on it.
     """
-    token = admission(connection.scope).token
-    if token is None:
-        raise refused(connection, MissingToken())
-    return token
+
+    __slots__ = ()
+
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES
+    ) -> AccessToken:
+        """Return the request's token if it has what is asked for.
+
+        Raises:
+            MissingToken: there is none, which can only be on a public path.
+            AccessDenied: it lacks something.
+            HTTPException: 500, because no guard stands before the application.
+        """
+        token = admission(connection.scope).token
+        if token is None:
+            raise refused(connection, MissingToken())
+        if security_scopes.scopes:
+            rule = security_rule(tuple(security_scopes.scopes))
+            if not rule.allows(token.scopes):
+                raise lacking(connection, rule)
+        self.check(connection, token)
+        return token
+
+    @abstractmethod
+    def check(self, connection: HTTPConnection, token: AccessToken) -> None:
+        """See to it that a token has what this dependency itself asks for.
+
+        Raises:
+            AccessDenied: it lacks something.
+        """
+
+
+def lacking(connection: HTTPConnection, rule: ScopeRule) -> GuardError:
+    """Refuse a token that a rule does not allow; the error names all that the route needs."""
+    return refused(connection, InsufficientScope(scopes_of_route(connection.scope) or rule.names))
 
 
 def refused(connection: HTTPConnection, error: GuardError) -> GuardError:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
-from kinde_guard.scopes import ScopeRule
+from kinde_guard.scopes import ScopeRule, scope_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,33 @@ class Requirement(ABC):
 
     __slots__ = ()
 
+    @property
     @abstractmethod
+    def own_needs(self) -> Needs:
+        """What it asks for by itself."""
+
     def needs(self, security_scopes: tuple[str, ...]) -> Needs:
-        """Return what it asks for.
+        """Return what it asks for at one place of a route.
 
         Args:
-            security_scopes: the scopes that ``Security(..., scopes=[...])`` gives it.
+            security_scopes: the scopes that ``Security(..., scopes=[...])`` gives it there, all of
+                which are needed too.
+
+        Raises:
+            ValueError: one of them is no scope name. FastAPI hands them over with the request, so
+                they cannot be checked any earlier; nobody is let in.
         """
+        own = self.own_needs
+        if not security_scopes:
+            return own
+        return replace(own, rules=(*own.rules, security_rule(security_scopes)), optional=False)
+
+
+@cache
+def security_rule(scopes: tuple[str, ...]) -> ScopeRule:
+    """Return the rule that all scopes of a ``Security`` are needed.
+
+    Raises:
+        ValueError: there is none, or one of them is no scope name.
+    """
+    return ScopeRule(all_of=scope_names(scopes))

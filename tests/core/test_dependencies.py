@@ -10,12 +10,15 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Request, Security
+from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kinde_guard import (
     AccessToken,
     ConfigurationError,
+    GuardError,
     InsufficientScope,
     KindeGuard,
     KindeGuardMiddleware,
@@ -26,6 +29,7 @@ from kinde_guard import (
     require_scopes,
     require_token,
 )
+from kinde_guard.answers import answer_refusal
 from tests.core.conftest import MakeGuard
 from tests.core.exchange import Answer, bearer, call, check_refusal, connect, http_scope
 from tests.mint import AUDIENCE, KeyServer, Tenant
@@ -392,6 +396,31 @@ async def test_403_names_all_scopes_of_security_around_a_dependency(
     assert (await call(app, "/x", token=good)).status == 200
 
 
+@pytest.mark.parametrize(
+    ("requirement", "own"),
+    [
+        (require_token(), set()),
+        (require_scopes("own"), {"own"}),
+        (require_any_scope("own", "other"), {"own", "other"}),
+        (current_token, set()),
+        (optional_token, set()),
+    ],
+    ids=["require_token", "require_scopes", "require_any_scope", "current", "optional"],
+)
+async def test_scopes_of_security_are_asked_for_beside_the_requirements_own(
+    requirement: Any, own: set[str], make_guard: MakeGuard, tenant: Tenant
+) -> None:
+    app = FastAPI()
+    for path in ("/x", "/open"):
+        app.add_api_route(path, ok, dependencies=[Security(requirement, scopes=["admin"])])
+    make_guard(public_paths=["/open"]).install(app)
+
+    assert needed(await call(app, "/x", token=tenant.token("own"))) == {"admin", *own}
+    assert needed(await call(app, "/x", token=tenant.token())) == {"admin", *own}
+    assert (await call(app, "/x", token=tenant.token("admin", "own"))).status == 200
+    check_refusal(await call(app, "/open"), MissingToken)
+
+
 async def test_same_requirement_twice_is_named_once(guard: KindeGuard, tenant: Tenant) -> None:
     app = FastAPI(dependencies=[Depends(require_scopes("a"))])
     app.add_api_route("/x", ok, dependencies=[Depends(require_scopes("a", "a"))])
@@ -463,7 +492,9 @@ async def test_requirement_gives_the_access_token_of_the_request(
 )
 def test_requirement_takes_nothing_but_the_connection(dependency: Callable[..., Any]) -> None:
     parameters = inspect.signature(dependency, eval_str=True).parameters.values()
-    assert [parameter.annotation for parameter in parameters] == [HTTPConnection]
+    # The second is what FastAPI says of the route, not of the request.
+    annotations = [parameter.annotation for parameter in parameters]
+    assert annotations == [HTTPConnection, SecurityScopes]
     assert inspect.iscoroutinefunction(type(dependency).__call__) or inspect.iscoroutinefunction(
         dependency
     )
@@ -637,3 +668,44 @@ async def test_scope_that_a_caller_of_the_app_made_up_admits_nobody(app: FastAPI
         "state": {"token": "x"},
     }
     check_refusal(await call(app, "/users", **forged), MissingToken)
+
+
+# --- without a framework -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "scopes", "refusal"),
+    [("/x", ["b"], InsufficientScope), ("/open", None, MissingToken), ("/x", ["a"], None)],
+)
+async def test_requirement_called_by_a_bare_application_raises_its_refusal(
+    path: str,
+    scopes: list[str] | None,
+    refusal: type[GuardError] | None,
+    make_guard: MakeGuard,
+    tenant: Tenant,
+) -> None:
+    raised: list[GuardError] = []
+
+    async def bare(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await require_scopes("a")(HTTPConnection(scope))
+        except GuardError as error:
+            raised.append(error)
+        await PlainTextResponse("served")(scope, receive, send)
+
+    guard = make_guard(public_paths=["/open"])
+    token = None if scopes is None else tenant.token(*scopes)
+    answer = await call(KindeGuardMiddleware(bare, guard=guard), path, token=token)
+    assert answer.body == b"served"
+    assert [type(error) for error in raised] == ([] if refusal is None else [refusal])
+    assert dict(guard.stats.rejected) == {error.reason: 1 for error in raised}
+    for error in raised:
+        if isinstance(error, InsufficientScope):
+            assert error.required == ("a",)
+
+
+async def test_handler_of_refusals_gives_back_what_is_none(guard: KindeGuard) -> None:
+    error = LookupError("somebody else's")
+    with pytest.raises(LookupError) as raised:
+        await answer_refusal(HTTPConnection(http_scope("GET", "/x")), error)
+    assert raised.value is error

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from kinde_guard import (
     AccessToken,
@@ -254,7 +259,9 @@ async def _start(app: FastAPI) -> dict[str, Any]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
+    # A failed start is told to the server and then raised on, as Starlette does.
+    with suppress(ConfigurationError):
+        await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
     started: dict[str, Any] = sent[0]
     return started
 
@@ -321,3 +328,66 @@ def test_permissions_that_are_no_names_fail_at_import(bad: tuple[Any, ...]) -> N
 def test_path_parameter_that_is_no_name_fails_at_import(bad: Any) -> None:
     with pytest.raises(ValueError, match="must name a path parameter"):
         require_org(bad)
+
+
+async def test_websocket_that_asks_for_an_operations_scope_lets_nobody_in(
+    guard: KindeGuard, tenant: Tenant
+) -> None:
+    app = FastAPI()
+
+    @app.websocket("/feed", dependencies=[Depends(require_operation_scope())])
+    async def feed(websocket: WebSocket) -> None:
+        raise AssertionError
+
+    guard.install(app)
+    with pytest.raises(ConfigurationError, match="this is no HTTP route of FastAPI"):
+        await connect(app, "/feed", token=tenant.token("get:feed"))
+
+
+async def test_operations_scope_is_asked_in_vain_outside_of_a_route_of_fastapi(
+    guard: KindeGuard, tenant: Tenant
+) -> None:
+    ask = require_operation_scope()
+
+    async def users(request: Request) -> Response:
+        await ask(request)
+        raise AssertionError
+
+    app = Starlette(routes=[Route("/users", users)])
+    guard.install(app)
+    with pytest.raises(ConfigurationError, match="this is no HTTP route of FastAPI"):
+        await call(app, "/users", token=tenant.token("get:users"))
+
+
+async def test_unpredictable_operation_that_does_not_ask_for_its_scope_starts(
+    guard: KindeGuard, tenant: Tenant
+) -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def root() -> None: ...
+
+    @app.get("/users", dependencies=[Depends(require_operation_scope())])
+    async def users() -> str:
+        return "users"
+
+    guard.install(app)
+    assert (await _start(app))["type"] == "lifespan.startup.complete"
+    assert (await call(app, "/users", token=tenant.token("get:users"))).status == 200
+
+
+@pytest.mark.parametrize("make", [require_org, require_operation_scope])
+async def test_requirement_without_its_parentheses_lets_nobody_in(
+    make: Any, make_guard: Any, tenant: Tenant
+) -> None:
+    app = FastAPI()
+
+    @app.get("/open/{org_code}", dependencies=[Depends(make)])
+    async def users(org_code: str) -> None:
+        raise AssertionError
+
+    make_guard(public_paths=["/open/*"]).install(app)
+    for token in (None, tenant.token("get:open_org_code", org_code="o")):
+        with pytest.raises(ConfigurationError) as raised:
+            await call(app, "/open/o", token=token)
+        assert str(raised.value) == f"write Depends({make.__name__}()), with the inner parentheses"

@@ -17,7 +17,6 @@ from starlette.requests import HTTPConnection
 from kinde_guard import KindeGuard
 from kinde_guard.admission import admit
 from kinde_guard.cli.errors import WrongUsage
-from kinde_guard.dependencies import CurrentToken
 from kinde_guard.errors import AccessDenied, GuardError
 from kinde_guard.needs import Requirement
 from kinde_guard.route_check import answering
@@ -115,11 +114,9 @@ def _requirements(operation: Operation, connection: HTTPConnection) -> Iterator[
     dependant = getattr(operation.route, "dependant", None)
     for one in _descendants(dependant) if isinstance(dependant, Dependant) else ():
         dependency: object = one.call
-        if isinstance(dependency, CurrentToken):
+        if isinstance(dependency, Requirement) and callable(dependency):
             scopes = [*(one.parent_oauth_scopes or []), *(one.own_oauth_scopes or [])]
             yield lambda call=dependency, names=scopes: call(connection, SecurityScopes(names))  # type: ignore[misc]
-        elif isinstance(dependency, Requirement) and callable(dependency):
-            yield lambda call=dependency: call(connection)  # type: ignore[misc]
 
 
 def _descendants(dependant: Dependant) -> Iterator[Dependant]:
