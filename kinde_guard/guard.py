@@ -6,7 +6,6 @@ event loops, threads and forked workers, and closed and used again.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -15,15 +14,12 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.types import Scope
 
 from kinde_guard.answers import answer_refusal
-from kinde_guard.bearer import bearer_token
 from kinde_guard.errors import (
     ConfigurationError,
     GuardError,
     KeysUnavailable,
-    MissingToken,
 )
 from kinde_guard.keys import RemoteKeySet
 from kinde_guard.middleware import KindeGuardMiddleware
@@ -59,6 +55,7 @@ class GuardOptions(TypedDict, total=False):
         public_paths: exact paths, or ``/prefix/*``, that need no token. [()]
         protect_docs: whether the docs and the OpenAPI document need a token too. [False]
         fail_fast: whether the application refuses to start without keys. [False]
+        close_on_expiry: whether a WebSocket is closed when its token expires. [False]
         realm: the realm that challenges name. ["api"]
         clock: seconds since the epoch, for the times in tokens. [time.time]
         monotonic: seconds, for the ages of keys. [time.monotonic]
@@ -81,6 +78,7 @@ class GuardOptions(TypedDict, total=False):
     public_paths: Sequence[str]
     protect_docs: bool
     fail_fast: bool
+    close_on_expiry: bool
     realm: str
     clock: Callable[[], float]
     monotonic: Callable[[], float]
@@ -126,7 +124,7 @@ class KindeGuard:
             issuer: self._remote_keys(issuer, url)
             for issuer, url in self.settings.jwks_urls.items()
         }
-        self._verifier = Verifier(self.settings, self._key_sets, self._recorder)
+        self.verifier = Verifier(self.settings, self._key_sets, self._recorder)
 
     @classmethod
     def from_env(cls, **settings: Any) -> Self:  # noqa: ANN401 - any setting
@@ -224,31 +222,10 @@ class KindeGuard:
             'malformed_token'
         """
         try:
-            return await self._verifier.verify(raw)
+            return await self.verifier.verify(raw)
         except GuardError as error:
             self.refused(error)
             raise
-
-    async def admit(self, scope: Scope, *, required: Callable[[Scope], bool]) -> AccessToken | None:
-        """Decide on a request, for the middleware.
-
-        Args:
-            scope: the ASGI scope of an HTTP request or a WebSocket.
-            required: tells whether it must present a token; asked only where it presents none.
-
-        Raises:
-            GuardError: the request is refused.
-        """
-        try:
-            raw = bearer_token(scope)
-            if raw is not None:
-                return await self._verifier.verify(raw)
-            if required(scope):
-                raise MissingToken
-        except GuardError as error:
-            self.refused(error)
-            raise
-        return None
 
     def refused(self, error: GuardError) -> None:
         """Count a refusal, for the middleware and the dependencies."""
@@ -261,11 +238,17 @@ class KindeGuard:
             KeysUnavailable: those of an issuer cannot be had.
         """
         missing = [keys for keys in self._key_sets.values() if not keys.usable]
-        for result in await asyncio.gather(
-            *(keys.refresh() for keys in missing), return_exceptions=True
-        ):
-            if isinstance(result, BaseException):
-                raise result
+        for keys in missing:
+            keys.refresh_soon()
+        failure: KeysUnavailable | None = None
+        for keys in missing:
+            # Each fetch is under way already, and is waited for even when another one failed.
+            try:
+                await keys.current()
+            except KeysUnavailable as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
     async def start(self) -> None:
         """Fetch the keys before the application starts.

@@ -7,15 +7,16 @@ application starts and lets go of them after it has stopped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinde_guard.admission import admit
 from kinde_guard.answers import Refusal
-from kinde_guard.bearer import answer_subprotocol
-from kinde_guard.errors import ConfigurationError, GuardError, KeysUnavailable
+from kinde_guard.bearer import answer_subprotocol, bearer_token
+from kinde_guard.errors import ConfigurationError, GuardError, KeysUnavailable, MissingToken
+from kinde_guard.expiry import UntilExpiry
 from kinde_guard.public_paths import PublicPaths, route_path
 from kinde_guard.routes import check_operation_scopes
 
@@ -56,6 +57,7 @@ class KindeGuardMiddleware:
     ) -> None:
         self.app = app
         self.guard = guard
+        self._verifier = guard.verifier
         self.public_paths = (*guard.settings.public_paths, *public_paths)
         self._public = PublicPaths(self.public_paths)
 
@@ -65,28 +67,37 @@ class KindeGuardMiddleware:
             await self._live(scope, receive, send)
             return
         try:
-            token = await self.guard.admit(scope, required=self._requires_token)
+            raw = bearer_token(scope)
+            if raw is None and self._requires_token(scope):
+                raise MissingToken
+            token = None if raw is None else await self._verifier.verify(raw)
         except GuardError as error:
+            self.guard.refused(error)
             await self._refuse(error, scope, receive, send)
             return
+        # Reports of a handler's errors show the variables of this frame.
+        del raw
         admit(scope, self.guard, token)
+        app = self.app
         if scope["type"] == "websocket":
             send = answer_subprotocol(scope, send)
-        await self._serve(scope, receive, send)
+            if token is not None and self.guard.settings.close_on_expiry:
+                app = UntilExpiry(app, self.guard, token)
+        await self._serve(app, scope, receive, send)
 
     def _requires_token(self, scope: Scope) -> bool:
         return not (_is_preflight(scope) or route_path(scope) in self._public)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
-        async def watched_send(message: Message) -> None:
+        def watched_send(message: Message) -> Awaitable[None]:
             nonlocal started
             started = True
-            await send(message)
+            return send(message)
 
         try:
-            await self.app(scope, receive, watched_send)
+            await app(scope, receive, watched_send)
         except GuardError as error:
             # Raised by the application where nothing nearer answered it.
             if started:
@@ -103,7 +114,8 @@ class KindeGuardMiddleware:
             await self.guard.start()
         except (ConfigurationError, KeysUnavailable) as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
+            # As Starlette does: its TestClient enters the application otherwise, and never leaves.
+            raise
 
         async def receive_again() -> Message:
             return startup.pop() if startup else await receive()

@@ -63,6 +63,7 @@ class Settings:
     public_paths: Sequence[str] = ()
     protect_docs: bool = False
     fail_fast: bool = False
+    close_on_expiry: bool = False
     realm: str = "api"
     clock: Callable[[], float] = field(default=time.time, repr=False)
     monotonic: Callable[[], float] = field(default=time.monotonic, repr=False)
@@ -96,6 +97,12 @@ SETTING_NAMES = frozenset(setting.name for setting in fields(Settings))
 
 def _wrong(name: str, given: object, expected: str) -> ConfigurationError:
     return ConfigurationError(f"{name}: {given!r} was given, but it must be {expected}")
+
+
+def _wrong_url(name: str, given: object, expected: str) -> ConfigurationError:
+    # What stands before an @ is a password, and an error ends in a log.
+    masked = f"***@{given.rpartition('@')[2]}" if isinstance(given, str) and "@" in given else given
+    return _wrong(name, masked, expected)
 
 
 def _seconds(minimum: float, maximum: float, *, above: bool = False) -> Callable[[str, Any], float]:
@@ -195,15 +202,15 @@ def _realm(name: str, given: object) -> str:
 def _url(name: str, given: object) -> SplitResult:
     expected = "an https:// URL (http:// for loopback hosts only)"
     if not isinstance(given, str) or not given.isascii() or not given.isprintable():
-        raise _wrong(name, given, expected)
+        raise _wrong_url(name, given, expected)
     try:
         url = urlsplit(given)
         host, _ = url.hostname, url.port
     except ValueError:
-        raise _wrong(name, given, expected) from None
+        raise _wrong_url(name, given, expected) from None
     secure = url.scheme == "https" or (url.scheme == "http" and _is_loopback(host))
     if not secure or not host or _HOST.fullmatch(url.netloc) is None or " " in given:
-        raise _wrong(name, given, expected)
+        raise _wrong_url(name, given, expected)
     return url
 
 
@@ -222,10 +229,10 @@ def _is_loopback(host: str | None) -> bool:
 def _issuer(name: str, given: object) -> str:
     expected = "a host such as 'acme.kinde.com', or its https:// URL without a path"
     if not isinstance(given, str) or not given:
-        raise _wrong(name, given, expected)
+        raise _wrong_url(name, given, expected)
     url = _url(name, given if "://" in given else f"https://{given}")
     if url.path not in {"", "/"} or "?" in given or "#" in given:
-        raise _wrong(name, given, expected)
+        raise _wrong_url(name, given, expected)
     return f"{url.scheme}://{url.netloc.lower()}"
 
 
@@ -272,6 +279,7 @@ _CHECKS: Mapping[str, Callable[[str, Any], object]] = {
     "public_paths": _public_paths,
     "protect_docs": _flag,
     "fail_fast": _flag,
+    "close_on_expiry": _flag,
     "realm": _realm,
     "clock": _callable,
     "monotonic": _callable,

@@ -7,14 +7,14 @@ not asked for and not read, so the bound on bytes is the bound on memory.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kinde_guard.errors import InvalidKeySet
+from kinde_guard.event_loop import running_loop
 from kinde_guard.keys.key_set import KeySet
 from kinde_guard.strict_json import loads
 
@@ -52,7 +52,7 @@ class KeySetFetcher:
             Exception: whatever kept the answer from arriving: a time-out, an error of the network
                 or of the HTTP client.
         """
-        async with self._client() as client, asyncio.timeout(self._timeout):
+        async with self._client() as client, running_loop().time_limit(self._timeout):
             body = await self._download(client)
         try:
             return KeySet.from_jwks(loads(body))
@@ -62,8 +62,9 @@ class KeySetFetcher:
             raise InvalidKeySet("the body is no JSON") from None
 
     async def _download(self, client: httpx.AsyncClient) -> bytes:
+        extensions = {"trace": _Handshake()}
         async with client.stream(
-            "GET", self.url, headers=_HEADERS, follow_redirects=False
+            "GET", self.url, headers=_HEADERS, follow_redirects=False, extensions=extensions
         ) as response:
             if response.status_code != HTTPStatus.OK:
                 raise InvalidKeySet(f"the status is {response.status_code}")
@@ -85,11 +86,29 @@ class KeySetFetcher:
             yield self._http_client
             return
         if self._tls is None:
-            self._tls = await asyncio.to_thread(_tls_context)
+            self._tls = await running_loop().in_thread(_tls_context)
         import httpx  # noqa: PLC0415 - see _tls_context
 
         async with httpx.AsyncClient(verify=self._tls, timeout=self._timeout) as client:
             yield client
+
+
+class _Handshake:
+    """Closes a connection whose TLS handshake does not come to its end.
+
+    httpcore forgets such a connection where the fetch is cancelled, as by its limit on time, and
+    the socket stays open until the garbage collector comes by.
+    """
+
+    def __init__(self) -> None:
+        self._connection: Any = None
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        """Follow a request, as httpcore's "trace" extension tells of it."""
+        if event.endswith("connect_tcp.complete"):
+            self._connection = info["return_value"]
+        elif event.endswith("start_tls.failed") and self._connection is not None:
+            await self._connection.aclose()
 
 
 def _tls_context() -> ssl.SSLContext:

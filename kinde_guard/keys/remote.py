@@ -21,16 +21,17 @@ Nothing here is bound to an event loop, a thread or a process when it is made.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kinde_guard.errors import InvalidKeySet, KeysUnavailable, UnknownKey
 from kinde_guard.keys.fetch import KeySetFetcher
+from kinde_guard.keys.flight import Flights
 from kinde_guard.keys.jwk import PublicKey
 from kinde_guard.keys.key_set import KeySet
 
@@ -91,7 +92,7 @@ class RemoteKeySet:
         self._fetched_at = -math.inf
         self._failures = 0
         self._retry_at = -math.inf
-        self._flights: dict[asyncio.AbstractEventLoop, asyncio.Task[Exception | None]] = {}
+        self._flights = Flights(self._try, "kinde-guard key fetch")
 
     @property
     def url(self) -> str:
@@ -123,12 +124,9 @@ class RemoteKeySet:
         now = self._monotonic()
         if now - self._fetched_at <= self._max_age or now < self._retry_at:
             return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            # No event loop runs in this thread, so there is nothing to run a refresh in.
-            return
-        self._flight(loop)
+        # Where no event loop runs in this thread, there is nothing to run a refresh in.
+        with suppress(RuntimeError):
+            self._flights.join()
 
     async def current(self) -> KeySet:
         """Return the keys in hand, or fetch them if there are none that may be used.
@@ -147,12 +145,10 @@ class RemoteKeySet:
         """
         if self._monotonic() < self._retry_at:
             raise self._unavailable()
-        flight = self._flight(asyncio.get_running_loop())
-        # Unlike awaiting the task itself, this neither cancels it nor is cancelled by it.
-        await asyncio.wait({flight})
-        if flight.cancelled() or flight.result() is not None or self._keys is None:
+        keys = await self._flights.join().result()
+        if keys is None:
             raise self._unavailable()
-        return self._keys
+        return keys
 
     async def find(self, kid: str) -> tuple[PublicKey, ...]:
         """Return the keys with this id, fetching only where that can help.
@@ -174,34 +170,23 @@ class RemoteKeySet:
 
     async def aclose(self) -> None:
         """End a fetch that is under way in this event loop. The object stays usable."""
-        flight = self._flights.pop(asyncio.get_running_loop(), None)
-        if flight is not None and not flight.done():
-            flight.cancel()
-            await asyncio.wait({flight})
+        await self._flights.cancel()
 
     def _cooling_down(self) -> bool:
         if self._failures:
             return False
         return self._monotonic() - self._fetched_at < self._cooldown
 
-    def _flight(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Exception | None]:
-        flight = self._flights.get(loop)
-        if flight is None or flight.done():
-            flight = loop.create_task(self._try(), name="kinde-guard key fetch")
-            flight.add_done_callback(lambda _: self._flights.pop(loop, None))
-            self._flights[loop] = flight
-        return flight
-
-    async def _try(self) -> Exception | None:
+    async def _try(self) -> KeySet | None:
         try:
             keys = await self._fetcher.fetch()
         except Exception as error:  # noqa: BLE001 - whatever went wrong, there are no new keys
             self._failed(error)
-            return error
+            return None
         self._keys, self._fetched_at = keys, self._monotonic()
         self._failures, self._retry_at = 0, -math.inf
         self._tell(succeeded=True)
-        return None
+        return keys
 
     def _failed(self, error: Exception) -> None:
         delay = min(MAX_RETRY_DELAY, 2.0 ** min(self._failures, 10))

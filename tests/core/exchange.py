@@ -161,10 +161,11 @@ async def connect(
 
     async with asyncio.timeout(PATIENCE):
         await app(opening, receive, send)
-    return _conversation(sent)
+    return conversation_of(sent)
 
 
-def _conversation(sent: list[Message]) -> Conversation:
+def conversation_of(sent: list[Message]) -> Conversation:
+    """Return what an app said, of the messages that it sent."""
     talk = Conversation()
     for message in sent:
         match message["type"]:

@@ -16,7 +16,7 @@ PACKAGE = Path(kinde_guard.__file__).parent
 
 #: Rooms from the ground up, and who lives in each. A new module has to be given a room.
 ROOMS: dict[str, set[str]] = {
-    "vocabulary": {"errors", "challenges", "settings", "strict_json"},
+    "vocabulary": {"errors", "challenges", "settings", "strict_json", "event_loop"},
     "jws": {"jws"},
     "keys": {"keys"},
     "policy": {"scopes", "claims", "token", "token_cache", "stats", "verifier"},
@@ -38,6 +38,7 @@ ROOMS: dict[str, set[str]] = {
         "path_template",
         "route_check",
         "route_walk",
+        "expiry",
     },
     "tools": {"cli", "local", "testing", "__main__"},
 }

@@ -1,0 +1,170 @@
+"""The event loop that runs here, asyncio or trio, and the few things that the guard asks of it.
+
+A run in the background, a limit on time, a pause, and a thread for what blocks: each means the same
+in both. trio is never imported here; where it runs, somebody else has imported it.
+
+Nothing is kept: whoever needs the event loop asks for the one that is running, each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import trio
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Work = Callable[[], Coroutine[Any, Any, T]]
+
+
+class Run(Protocol[T_co]):
+    """Work under way in the background. Whoever waits for it may leave; it goes on."""
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, in whatever way."""
+
+    def cancel(self) -> None:
+        """Ask it to end now."""
+
+    async def result(self) -> T_co | None:
+        """Wait until it has ended and return its result; ``None`` if it was cancelled."""
+
+
+class EventLoop(Protocol):
+    """What asyncio and trio are to the guard."""
+
+    @property
+    def key(self) -> Hashable:
+        """Tells this event loop from all others."""
+
+    def start(self, work: Work[T], name: str) -> Run[T]:
+        """Start work in the background; it ends with the event loop at the latest."""
+
+    def time_limit(self, seconds: float | None) -> AbstractAsyncContextManager[Callable[[], None]]:
+        """Raise ``TimeoutError`` after so many seconds, or when the function it gives is called."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Pause."""
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """Call what would block the event loop."""
+
+
+def running_loop() -> EventLoop:
+    """Return the event loop that runs in this thread.
+
+    Raises:
+        RuntimeError: none does.
+    """
+    # trio first: in its guest mode it runs on top of asyncio, and then asyncio runs here as well.
+    # Another thread may be importing it just now (httpcore does); then it does not run anywhere.
+    in_trio_task = getattr(sys.modules.get("trio.lowlevel"), "in_trio_task", None)
+    if in_trio_task is not None and in_trio_task():
+        return _Trio(sys.modules["trio"])
+    return _Asyncio(asyncio.get_running_loop())
+
+
+class _Asyncio:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.key = loop
+
+    def start(self, work: Work[T], name: str) -> Run[T]:
+        return _AsyncioRun(self.key.create_task(work(), name=name))
+
+    @asynccontextmanager
+    async def time_limit(self, seconds: float | None) -> AsyncIterator[Callable[[], None]]:
+        async with asyncio.timeout(seconds) as limit:
+            yield lambda: limit.reschedule(self.key.time())
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        return await asyncio.to_thread(function)
+
+
+class _AsyncioRun(Generic[T]):
+    def __init__(self, task: asyncio.Task[T]) -> None:
+        self._task = task
+
+    @property
+    def done(self) -> bool:
+        return self._task.done()
+
+    def cancel(self) -> None:
+        self._task.cancel()
+
+    async def result(self) -> T | None:
+        # Unlike awaiting the task itself, this neither cancels it nor is cancelled by it.
+        await asyncio.wait({self._task})
+        return None if self._task.cancelled() else self._task.result()
+
+
+class _Trio:
+    def __init__(self, library: Any) -> None:  # noqa: ANN401 - the module
+        self._trio = library
+        self.key: Hashable = library.lowlevel.current_trio_token()
+
+    def start(self, work: Work[T], name: str) -> Run[T]:
+        return _TrioRun(self._trio, work, name)
+
+    @asynccontextmanager
+    async def time_limit(self, seconds: float | None) -> AsyncIterator[Callable[[], None]]:
+        scope: trio.CancelScope = self._trio.CancelScope()
+        if seconds is not None:
+            scope.deadline = self._trio.current_time() + seconds
+        with scope:
+            yield scope.cancel
+        if scope.cancelled_caught:
+            raise TimeoutError
+
+    async def sleep(self, seconds: float) -> None:
+        await self._trio.sleep(seconds)
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        result: T = await self._trio.to_thread.run_sync(function)
+        return result
+
+
+class _TrioRun(Generic[T]):
+    # A system task: like a task of asyncio it belongs to the event loop, and to no nursery.
+
+    def __init__(self, library: Any, work: Work[T], name: str) -> None:  # noqa: ANN401 - the module
+        self._work = work
+        self._result: T | None = None
+        self._error: Exception | None = None
+        self._scope: trio.CancelScope = library.CancelScope()
+        self._ended: trio.Event = library.Event()
+        library.lowlevel.spawn_system_task(
+            self._carry_out, name=name, context=contextvars.copy_context()
+        )
+
+    @property
+    def done(self) -> bool:
+        return self._ended.is_set()
+
+    def cancel(self) -> None:
+        self._scope.cancel()
+
+    async def result(self) -> T | None:
+        await self._ended.wait()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    async def _carry_out(self) -> None:
+        try:
+            with self._scope:
+                self._result = await self._work()
+        except Exception as error:  # noqa: BLE001 - told to whoever waits; trio would end the process
+            self._error = error
+        finally:
+            self._ended.set()
