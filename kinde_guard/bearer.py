@@ -8,7 +8,7 @@ query string or in a form is not looked for (RFC 9700, section 4.3.2).
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from starlette.types import Message, Scope, Send
 
@@ -36,7 +36,13 @@ def bearer_token(scope: Scope) -> bytes | str | None:
         >>> bearer_token({"type": "http", "headers": [(b"authorization", b"Bearer abc")]})
         b'abc'
     """
-    token = _header_token(scope["headers"])
+    credentials = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            if credentials is not None:
+                raise InvalidRequest
+            credentials = value
+    token = None if credentials is None else _token_of(credentials)
     if scope["type"] != "websocket":
         return token
     offered = _offered_token(scope.get("subprotocols") or ())
@@ -68,13 +74,8 @@ def answer_subprotocol(scope: Scope, send: Send) -> Send:
     return answer
 
 
-def _header_token(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    values = [value for name, value in headers if name == b"authorization"]
-    if not values:
-        return None
-    if len(values) > 1:
-        raise InvalidRequest
-    scheme, rest = values[0][:6], values[0][6:]
+def _token_of(credentials: bytes) -> bytes | None:
+    scheme, rest = credentials[:6], credentials[6:]
     if scheme.lower() != b"bearer" or (rest and rest[0] in _TCHAR):
         return None
     token = rest.lstrip(b" ")

@@ -9,18 +9,19 @@ Source: RFC 7515, sections 3.1, 4.1 and 7.1; RFC 4648, section 3.5 (canonical en
 
 from __future__ import annotations
 
-import base64
+from binascii import a2b_base64
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from kinde_guard.errors import (
     InvalidSignature,
+    InvalidToken,
     MalformedToken,
     UnknownKey,
     UnsupportedAlgorithm,
 )
-from kinde_guard.strict_json import loads
+from kinde_guard.strict_json import object_of
 
 
 class VerificationKey(Protocol):
@@ -44,8 +45,7 @@ class KeySource(Protocol):
         """Return the keys with that id; none is an empty sequence."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class CompactJws:
+class CompactJws(NamedTuple):
     """A token taken apart, nothing verified yet."""
 
     header_segment: bytes
@@ -64,6 +64,9 @@ class CompactJws:
     def key_id(self) -> str | None:
         """The ``kid`` of the header, if it names one."""
         return self.header.get("kid")
+
+    def __repr__(self) -> str:
+        return f"<CompactJws of {len(self.signing_input)} bytes>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def verify_signature(raw: str | bytes, keys: KeySource, algorithms: Collection[s
         ...     error.reason
         'malformed_token'
     """
-    token = parse(to_bytes(raw), {})
+    token = parse(raw if isinstance(raw, bytes) else ascii_bytes(raw), {})
     if token.algorithm not in algorithms:
         raise UnsupportedAlgorithm
     candidates = keys.find(token.key_id) if token.key_id is not None else ()
@@ -120,18 +123,15 @@ def verify_signature(raw: str | bytes, keys: KeySource, algorithms: Collection[s
     return SignedToken(token.header, token.payload, check_signature(token, candidates))
 
 
-def to_bytes(raw: str | bytes) -> bytes:
-    """Return the token as bytes; text outside ASCII is no token.
+def ascii_bytes(raw: str) -> bytes:
+    """Return a token that came as text as bytes.
 
     Raises:
-        MalformedToken: it is neither ASCII text nor bytes.
+        MalformedToken: it is no ASCII text.
     """
-    if isinstance(raw, bytes):
-        return raw
-    try:
-        return raw.encode("ascii")
-    except (AttributeError, UnicodeEncodeError):
-        raise MalformedToken from None
+    if isinstance(raw, str) and raw.isascii():
+        return raw.encode()
+    raise MalformedToken
 
 
 def parse(raw: bytes, known_headers: Mapping[bytes, dict[str, Any]]) -> CompactJws:
@@ -160,14 +160,18 @@ def check_signature(token: CompactJws, candidates: Sequence[Key]) -> Key:
         UnsupportedAlgorithm: none of them may be used with the token's ``alg``.
         InvalidSignature: none of them made the signature.
     """
-    fitting = [key for key in candidates if token.algorithm in key.algorithms]
-    if not fitting:
-        raise UnsupportedAlgorithm
-    for key in fitting:
-        if key.verify(token.algorithm, token.signing_input, token.signature):
-            return key
-    raise InvalidSignature
+    algorithm = token.algorithm
+    refusal: type[InvalidToken] = UnsupportedAlgorithm
+    for key in candidates:
+        if algorithm in key.algorithms:
+            if key.verify(algorithm, token.signing_input, token.signature):
+                return key
+            refusal = InvalidSignature
+    raise refusal
 
+
+# What RFC 4648, section 5, writes differently from section 4, which is what binascii reads.
+_TO_BASE64 = bytes.maketrans(b"-_", b"+/")
 
 _BASE64URL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -186,16 +190,14 @@ def _decode(segment: bytes) -> bytes:
     # refused for what it is, not for its shape.
     if segment[-1:] not in _LAST_CHARACTERS[len(segment) % 4]:
         raise MalformedToken
-    return base64.urlsafe_b64decode(segment + b"==")
+    return a2b_base64(segment.translate(_TO_BASE64) + b"==")
 
 
 def _read_header(segment: bytes) -> dict[str, Any]:
-    try:
-        header = loads(_decode(segment))
-    except ValueError:
-        raise MalformedToken from None
+    header = object_of(_decode(segment))
     # RFC 7515, 4.1.11: an extension that must be understood is one that this module does not know.
-    if not isinstance(header, dict) or "crit" in header:
+    # RFC 7797, 7: one of them, the payload that is no base64url, is not for tokens at all.
+    if header is None or "crit" in header or header.get("b64", True) is not True:
         raise MalformedToken
     if not isinstance(header.get("alg"), str) or not isinstance(header.get("kid", ""), str):
         raise MalformedToken

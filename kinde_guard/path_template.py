@@ -39,7 +39,7 @@ class PathTemplate:
         regex, end = "", 0
         for found in PARAM_REGEX.finditer(template):
             name, kind = found.groups("str")
-            convertor = CONVERTOR_TYPES[kind.lstrip(":")]
+            convertor = CONVERTOR_TYPES[kind.removeprefix(":")]
             self._parameters.append((name, convertor))
             literal = template[end : found.start()]
             regex += f"{re.escape(literal)}({convertor.regex})"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 logger = logging.getLogger("kinde_guard")
@@ -83,13 +82,13 @@ class Recorder:
         self.verified += 1
         self.cache_hits += cached
         if self._on_event is not None:
-            self._tell(GuardEvent("verified"))
+            _tell(self._on_event, GuardEvent("verified"))
 
     def refused(self, reason: str) -> None:
         """Count a refusal."""
         self._rejected[reason] = self._rejected.get(reason, 0) + 1
         if self._on_event is not None:
-            self._tell(GuardEvent("rejected", reason=reason))
+            _tell(self._on_event, GuardEvent("rejected", reason=reason))
 
     def fetched(self, issuer: str, *, succeeded: bool) -> None:
         """Count a fetch of keys."""
@@ -97,23 +96,22 @@ class Recorder:
         self.key_fetch_failures += not succeeded
         if self._on_event is not None:
             name: EventName = "keys_fetched" if succeeded else "keys_failed"
-            self._tell(GuardEvent(name, issuer=issuer))
+            _tell(self._on_event, GuardEvent(name, issuer=issuer))
 
     def snapshot(self, key_age: float | None) -> GuardStats:
         """Return the counters as they are now."""
         return GuardStats(
             verified=self.verified,
-            rejected=MappingProxyType(dict(self._rejected)),
+            rejected=dict(self._rejected),
             cache_hits=self.cache_hits,
             key_fetches=self.key_fetches,
             key_fetch_failures=self.key_fetch_failures,
             key_age=key_age,
         )
 
-    def _tell(self, event: GuardEvent) -> None:
-        if self._on_event is None:
-            return
-        try:
-            self._on_event(event)
-        except Exception:
-            logger.exception("on_event failed for the event %s", event.name)
+
+def _tell(on_event: Callable[[GuardEvent], None], event: GuardEvent) -> None:
+    try:
+        on_event(event)
+    except Exception:
+        logger.exception("on_event failed for the event %s", event.name)

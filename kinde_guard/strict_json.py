@@ -14,6 +14,10 @@ from typing import Any, NoReturn
 MAX_DEPTH = 32
 """Levels of arrays and objects within one another."""
 
+_WHITE_SPACE = " \t\n\r"
+
+_CONTAINERS = (dict, list)
+
 
 def loads(document: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
     """Parse a JSON text in UTF-8.
@@ -31,14 +35,39 @@ def loads(document: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
         {'scope': 'read:users'}
     """
     try:
-        value = _DECODER.decode(document.decode())
+        text = document.decode().strip(_WHITE_SPACE)
+        value, end = _DECODER.raw_decode(text)
         if document.count(b"[") + document.count(b"{") > MAX_DEPTH:
             _refuse_deep(value)
     except RecursionError:
         raise ValueError("JSON is nested too deeply") from None
+    if end != len(text):
+        raise ValueError("JSON text is followed by something else")
     if b"\\u" in document:
         _refuse_surrogates(value)
     return value
+
+
+def object_of(document: bytes) -> dict[str, Any] | None:
+    """Parse a JSON text that must be an object; ``None`` where it is none.
+
+    For secrets: an error would carry the document, and whatever is raised next would carry the
+    error as its context.
+
+    Args:
+        document: the bytes of the text; the caller bounds their number.
+
+    Source: RFC 7515, section 4; RFC 7519, section 3.
+
+    Example:
+        >>> object_of(b"[]") is None
+        True
+    """
+    try:
+        value = loads(document)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -60,18 +89,17 @@ def _refuse_constant(_: str) -> NoReturn:
 
 
 def _refuse_deep(value: Any) -> None:  # noqa: ANN401 - JSON holds anything
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [child for parent in level for child in _children(parent)]
+    level = [value] if isinstance(value, _CONTAINERS) else []
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, _CONTAINERS)
+        ]
         if not level:
             return
     raise ValueError("JSON is nested too deeply")
-
-
-def _children(value: Any) -> list[Any]:  # noqa: ANN401 - JSON holds anything
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
 
 
 def _refuse_surrogates(value: Any) -> None:  # noqa: ANN401 - JSON holds anything

@@ -43,7 +43,8 @@ class AccessToken:
 
     # Not a dataclass, and no pydantic model: FastAPI would read a parameter of such a type from the
     # body of the request when somebody forgets the Depends, and anybody could send a token of their
-    # own making. As it is, FastAPI refuses such a route at import.
+    # own making. As it is, FastAPI refuses such a route at import. For the same reason the claims
+    # have no name to be given by: Depends(AccessToken) would fill them in from the request.
     __slots__ = ("_claims", "_payload", "raw", "scopes")
 
     raw: str
@@ -54,6 +55,7 @@ class AccessToken:
     def __init__(
         self,
         claims: Mapping[str, Any],
+        /,
         raw: str = "",
         *,
         scope_claims: Sequence[str] = ("scope", "scp"),

@@ -9,11 +9,10 @@ anew for every request, by whoever asks.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedToken:
+class VerifiedToken(NamedTuple):
     """What is remembered of a verified token.
 
     Attributes:
@@ -21,16 +20,19 @@ class VerifiedToken:
         scopes: the scopes that it was granted.
         issuer: whose keys it was verified with.
         fingerprint: of the key that signed it.
-        ends_at: seconds since the epoch at which it expires, leeway included.
         begins_at: the earliest moment, in seconds since the epoch, at which it is valid.
+        ends_at: seconds since the epoch at which it expires, leeway included.
     """
 
     payload: bytes
     scopes: frozenset[str]
     issuer: str
     fingerprint: bytes
-    ends_at: float
     begins_at: float
+    ends_at: float
+
+    def __repr__(self) -> str:
+        return f"<VerifiedToken of {len(self.payload)} bytes>"
 
 
 class TokenCache:
@@ -74,6 +76,3 @@ class TokenCache:
     def drop(self, digest: bytes) -> None:
         """Forget a token."""
         self._entries.pop(digest, None)
-
-    def __len__(self) -> int:
-        return len(self._entries)

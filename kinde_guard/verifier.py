@@ -9,17 +9,17 @@ that names another issuer is checked with that issuer's keys or not at all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from kinde_guard.claims import ClaimsPolicy
 from kinde_guard.errors import MalformedToken, UnknownKey, UnsupportedAlgorithm
-from kinde_guard.jws import CompactJws, check_signature, parse, to_bytes
+from kinde_guard.jws import CompactJws, ascii_bytes, check_signature, parse
 from kinde_guard.keys import PublicKey, RemoteKeySet
 from kinde_guard.scopes import granted_scopes
 from kinde_guard.settings import Settings
 from kinde_guard.stats import Recorder
-from kinde_guard.strict_json import loads
+from kinde_guard.strict_json import object_of
 from kinde_guard.token import AccessToken
 from kinde_guard.token_cache import TokenCache, VerifiedToken
 
@@ -43,7 +43,10 @@ class Verifier:
     def __init__(
         self, settings: Settings, key_sets: Mapping[str, RemoteKeySet], recorder: Recorder
     ) -> None:
-        self._settings = settings
+        self._issuer = settings.issuer
+        self._max_bytes = settings.max_token_bytes
+        self._scope_claims = settings.scope_claims
+        self._leeway = settings.leeway
         self._key_sets = key_sets
         self._recorder = recorder
         self._clock = settings.clock
@@ -54,7 +57,7 @@ class Verifier:
         self._policy = ClaimsPolicy(
             issuers=frozenset(settings.issuers),
             audience=None if audience is None else frozenset(audience),
-            leeway=settings.leeway,
+            leeway=self._leeway,
         )
 
     @property
@@ -88,8 +91,8 @@ class Verifier:
         Raises:
             MalformedToken: it is too large, or no ASCII text.
         """
-        token = to_bytes(raw)
-        if len(token) > self._settings.max_token_bytes:
+        token = raw if isinstance(raw, bytes) else ascii_bytes(raw)
+        if len(token) > self._max_bytes:
             raise MalformedToken
         return token
 
@@ -109,10 +112,10 @@ class Verifier:
         issuer = claims.get("iss")
         if isinstance(issuer, str) and issuer in self._key_sets:
             return issuer
-        return self._settings.issuer
+        return self._issuer
 
-    async def keys_for(self, issuer: str, kid: str | None) -> tuple[PublicKey, ...]:
-        """Return the issuer's keys with a key id.
+    def keys_for(self, issuer: str, kid: str | None) -> Awaitable[tuple[PublicKey, ...]]:
+        """Return the issuer's keys with a key id, once they are there.
 
         Raises:
             UnknownKey: there is none.
@@ -121,7 +124,7 @@ class Verifier:
         if kid is None:
             # No key set can help, so none is fetched.
             raise UnknownKey
-        return await self._key_sets[issuer].find(kid)
+        return self._key_sets[issuer].find(kid)
 
     def _recall(self, digest: bytes) -> VerifiedToken | None:
         verified = self._cache.get(digest)
@@ -144,22 +147,17 @@ class Verifier:
         issuer = self.presumed_issuer(claims)
         key = check_signature(parsed, await self.keys_for(issuer, parsed.key_id))
         self._policy.check(claims, self._clock())
-        self._learn_header(parsed)
-        leeway = self._settings.leeway
-        return VerifiedToken(
-            payload=parsed.payload,
-            scopes=granted_scopes(claims, self._settings.scope_claims),
-            issuer=issuer,
-            fingerprint=key.fingerprint,
-            begins_at=max(claims.get("nbf", 0), claims.get("iat", 0)) - leeway,
-            ends_at=claims["exp"] + leeway,
-        )
+        if parsed.header_segment not in self._headers:
+            self._learn_header(parsed)
+        scopes = granted_scopes(claims, self._scope_claims)
+        begins_at = max(claims.get("nbf", 0), claims.get("iat", 0)) - self._leeway
+        ends_at = claims["exp"] + self._leeway
+        return VerifiedToken(parsed.payload, scopes, issuer, key.fingerprint, begins_at, ends_at)
 
     def _learn_header(self, token: CompactJws) -> None:
-        if token.header_segment not in self._headers:
-            if len(self._headers) >= _MAX_HEADERS:
-                self._headers.clear()
-            self._headers[token.header_segment] = token.header
+        if len(self._headers) >= _MAX_HEADERS:
+            self._headers.clear()
+        self._headers[token.header_segment] = token.header
 
 
 def claims_of(token: CompactJws) -> dict[str, Any]:
@@ -171,10 +169,7 @@ def claims_of(token: CompactJws) -> dict[str, Any]:
     kind = token.header.get("typ", "JWT")
     if not isinstance(kind, str) or kind.lower() not in _TYPES:
         raise MalformedToken
-    try:
-        claims = loads(token.payload)
-    except ValueError:
-        raise MalformedToken from None
-    if not isinstance(claims, dict):
+    claims = object_of(token.payload)
+    if claims is None:
         raise MalformedToken
     return claims

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from kinde_guard import ExpiredToken, GuardError, ImmatureToken, InvalidSignature, KindeGuard
+from kinde_guard.token_cache import TokenCache, VerifiedToken
 from tests.core.conftest import MakeGuard
 from tests.mint import NOW, FrozenClock, KeyServer, SigningKey, Tenant, b64url
 
@@ -246,3 +248,46 @@ async def test_cached_token_needs_no_network_while_keys_serve(
     key_server.fail(500)
     monotonic.advance(3600)
     assert (await guard.verify(raw)).scopes == {"a"}
+
+
+async def test_more_headers_than_are_remembered_are_read_anew(
+    guard: KindeGuard, tenant: Tenant
+) -> None:
+    for round_ in range(3):
+        for number in range(40):
+            header = {"number": number}
+            await guard.verify(tenant.token("a", header=header, round=round_, number=number))
+    assert guard.stats.verified == 120
+    assert 0 < len(guard.verifier._headers) <= 16
+
+
+async def test_header_of_a_refused_token_is_not_remembered(
+    guard: KindeGuard, tenant: Tenant, other_key: SigningKey
+) -> None:
+    await guard.verify(tenant.token("a"))
+    forger = other_key.renamed(tenant.key.kid)
+    for token in (
+        tenant.token(key=forger, header={"number": 1}),
+        tenant.token(header={"number": 2}, aud="another"),
+        tenant.token(header={"number": 3}, exp=NOW - 60),
+    ):
+        with pytest.raises(GuardError):
+            await guard.verify(token)
+    assert len(guard.verifier._headers) == 1
+
+
+class Contended(OrderedDict[bytes, VerifiedToken]):
+    """Entries that another thread drops as soon as they were read."""
+
+    def get(self, key: bytes, default: Any = None) -> Any:
+        return self.pop(key, default)
+
+
+def test_entry_that_another_thread_drops_in_between_still_answers() -> None:
+    entry = VerifiedToken(
+        payload=b"{}", scopes=frozenset(), issuer="", fingerprint=b"", ends_at=0, begins_at=0
+    )
+    cache = TokenCache(2)
+    cache._entries = Contended({b"digest": entry})
+    assert cache.get(b"digest") is entry
+    assert cache.get(b"digest") is None

@@ -14,8 +14,10 @@ from kinde_guard import (
     KindeGuard,
     current_token,
     require_any_scope,
+    require_permissions,
     require_scopes,
 )
+from kinde_guard.scopes import granted_scopes
 from tests.core.conftest import MakeApp, MakeGuard
 from tests.core.exchange import call, check_refusal
 from tests.mint import OMIT, Tenant
@@ -65,6 +67,21 @@ async def test_scope_claims_setting_names_the_claims_and_their_order(
     assert (await guard.verify(raw)).scopes == {"delete:users"}
     raw = tenant.token("read:users", scp=["create:users"])
     assert (await guard.verify(raw)).scopes == {"create:users"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "held"),
+    [
+        ({"scope": "a", "scp": ["b"]}, {"a"}),
+        ({"scp": ["b"], "scope": ""}, set()),
+        ({"scp": ["b"]}, {"b"}),
+        ({"scopes": "c"}, set()),
+    ],
+)
+def test_scope_then_scp_are_read_where_nothing_else_is_set(
+    claims: dict[str, object], held: set[str]
+) -> None:
+    assert granted_scopes(claims) == held
 
 
 # --- how it is read ------------------------------------------------------------------------------
@@ -256,6 +273,33 @@ NO_SCOPES: list[Any] = [
     True,
     b"read:users",
 ]
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ((), "no scope was given; name at least one"),
+        (
+            ("a", ["b"]),
+            "['b'] was given as a scope; give each scope as a string of its own, such as "
+            '"read:users", "create:users"',
+        ),
+        (("a b",), "'a b' is no name of a scope: white space and quotes are not allowed"),
+    ],
+)
+@MAKERS
+def test_what_was_given_and_what_to_write_is_said(
+    make: Maker, names: tuple[Any, ...], says: str
+) -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - all of it is compared
+        make(*names)
+    assert str(raised.value) == says
+
+
+def test_error_about_a_permission_says_permission() -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - all of it is compared
+        require_permissions()
+    assert str(raised.value) == "no permission was given; name at least one"
 
 
 @MAKERS
