@@ -8,6 +8,7 @@ counted and answered without a second thought.
 
 from __future__ import annotations
 
+from copyreg import __newobj__  # type: ignore[attr-defined]
 from typing import ClassVar
 
 
@@ -28,6 +29,10 @@ class GuardError(Exception):
 
     def __init__(self) -> None:
         super().__init__(self.description)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Copied and pickled without __init__, whose arguments are not those of the exception.
+        return __newobj__, (type(self), *self.args), vars(self)
 
 
 class MissingToken(GuardError):

@@ -56,7 +56,9 @@ def route_path(scope: Scope) -> str:
 
 
 def _is_unambiguous(path: str) -> bool:
-    if "\\" in path or "%" in path or not path.isprintable():
+    # What was no UTF-8 became U+FFFD: many paths would read the same.
+    if not path.isprintable() or not {"\\", "%", "\ufffd"}.isdisjoint(path):
         return False
-    *folders, _last = path.split("/")[1:]
-    return "" not in folders and not {".", ".."} & set(path.split("/"))
+    *folders, _last = segments = path.split("/")[1:]
+    # Some servers take what follows a semicolon for a parameter, and "..;" for "..".
+    return "" not in folders and not {".", ".."} & {one.partition(";")[0] for one in segments}

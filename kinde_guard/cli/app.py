@@ -7,6 +7,7 @@ error, those of the command line's own parser included.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -109,6 +110,14 @@ def run() -> int:
         return error.exit_code
 
 
+_TOKEN = re.compile(r"eyJ[\w-]+(?:\.[\w-]*)*")
+"""A token, or the beginning of one: ``{"`` in base64url, and what follows it."""
+
+
 def _one_line(message: str) -> str:
-    """Return a message, part of which may come from a server, as one line of plain text."""
-    return "".join(letter for letter in " ".join(message.split()) if letter.isprintable())
+    """Return a message, part of which may come from a server, as one line of plain text.
+
+    It shows no token: a slip of the keyboard puts one where a command or an option belongs.
+    """
+    line = "".join(letter for letter in " ".join(message.split()) if letter.isprintable())
+    return _TOKEN.sub("<token>", line)

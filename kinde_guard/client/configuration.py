@@ -37,16 +37,16 @@ def issuer(domain: object) -> str:
         " (http:// for loopback hosts only)"
     )
     if not isinstance(domain, str) or not domain.isascii() or not domain.isprintable():
-        raise wrong("domain", domain, expected)
+        raise wrong("domain", _masked(domain), expected)
     try:
         url = urlsplit(domain if "://" in domain else f"https://{domain}")
         host, _ = url.hostname, url.port
     except ValueError:
-        raise wrong("domain", domain, expected) from None
+        raise wrong("domain", _masked(domain), expected) from None
     secure = url.scheme == "https" or (url.scheme == "http" and _is_loopback(host))
     bare = url.path in {"", "/"} and not set("?# ") & set(domain)
     if not secure or not bare or not host or _HOST.fullmatch(url.netloc) is None:
-        raise wrong("domain", domain, expected)
+        raise wrong("domain", _masked(domain), expected)
     return f"{url.scheme}://{url.netloc.lower()}"
 
 
@@ -138,6 +138,12 @@ def variable(*names: str) -> str:
 def wrong(name: str, given: object, expected: str) -> ConfigurationError:
     """Return the error that says what was given and what was expected."""
     return ConfigurationError(f"{name}: {given!r} was given, but it must be {expected}")
+
+
+def _masked(domain: object) -> object:
+    # What stands before an @ is a password, and an error ends in a log.
+    is_signed = isinstance(domain, str) and "@" in domain
+    return f"***@{str(domain).rpartition('@')[2]}" if is_signed else domain
 
 
 def _is_loopback(host: str | None) -> bool:

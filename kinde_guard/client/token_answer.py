@@ -110,7 +110,7 @@ class AnswerReader:
         granted = frozenset(scope.split())
         missing = tuple(name for name in self.scopes or () if name not in granted)
         if missing:
-            raise ScopeNotGranted(missing, granted)
+            raise ScopeNotGranted(missing, frozenset(map(self.secret.removed_from, granted)))
         return granted
 
     def _refusal(self, error: str, description: object, status: int) -> TokenRequestError:

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from starlette.applications import Starlette
 
 from kinde_guard import KindeGuard, KindeGuardMiddleware, MissingToken
+from kinde_guard.public_paths import route_path
 from tests.core.conftest import MakeGuard
 from tests.core.exchange import call, check_refusal
 from tests.mint import Tenant
@@ -104,6 +105,11 @@ async def test_prefix_and_everything_below_it_is_public(path: str, make_guard: M
         "/assets/%2e%2e%2fusers",
         "/assets/x%00",
         "/assets/%",
+        "/assets/..;/users",
+        "/assets/..;x=1/users",
+        "/assets/.;/users",
+        "/assets/x/..;",
+        "/assets/x\ufffd",
     ],
 )
 async def test_path_that_might_lead_out_of_the_prefix_needs_a_token(
@@ -150,6 +156,23 @@ async def test_public_path_behind_a_root_path_is_public(
 ) -> None:
     guard = make_guard(public_paths=("/health",))
     assert await is_public(guard, path, root_path=root_path)
+
+
+@pytest.mark.parametrize(
+    ("scope", "path"),
+    [
+        ({"path": "/health"}, "/health"),
+        ({"path": "/health", "root_path": ""}, "/health"),
+        ({"path": "/api/health", "root_path": "/api"}, "/health"),
+        ({"path": "/api/", "root_path": "/api"}, "/"),
+        ({"path": "/api", "root_path": "/api"}, ""),
+        ({"path": "/apidocs", "root_path": "/api"}, "/apidocs"),
+        ({"path": "/health", "root_path": "/api"}, "/health"),
+        ({"path": "/a", "root_path": "/api"}, "/a"),
+    ],
+)
+def test_path_of_the_router_has_no_root_path(scope: dict[str, str], path: str) -> None:
+    assert route_path(scope) == path
 
 
 async def test_public_path_that_only_begins_like_the_root_path_is_public(

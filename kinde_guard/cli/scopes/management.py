@@ -18,6 +18,8 @@ from urllib.parse import quote
 
 import httpx
 
+from kinde_guard.client.secret import Secret
+
 PREFIX: Final = "/api/v1"
 PAGE_SIZE: Final = 100
 MAX_PAGES: Final = 1_000
@@ -91,7 +93,8 @@ class ManagementRefused(ManagementError):
         self.status = answer.status_code
         self.needs = operation.scope if self.status == 403 else ""
         says = f"{operation.value[0]} {answer.url.path}: Kinde answered {self.status}"
-        says += f" ({said})" if (said := "; ".join(_errors(answer))) else ""
+        said = _sent_token(answer).removed_from("; ".join(_errors(answer)))
+        says += f" ({said})" if said else ""
         super().__init__(says + self._advice(answer))
 
     def _advice(self, answer: httpx.Response) -> str:
@@ -196,6 +199,11 @@ class ManagementApi:
         if not answer.is_success:
             raise ManagementRefused(operation, answer)
         return _object(_json(answer))
+
+
+def _sent_token(answer: httpx.Response) -> Secret:
+    # Whoever answers may repeat what it was sent.
+    return Secret(answer.request.headers.get("authorization", "").removeprefix("Bearer ") or "\0")
 
 
 def _json(answer: httpx.Response) -> object:
