@@ -46,24 +46,25 @@ class KeySource(Protocol):
 
 
 class CompactJws(NamedTuple):
-    """A token taken apart, nothing verified yet."""
+    """A token taken apart, nothing verified yet.
+
+    Attributes:
+        header_segment: the header as it came.
+        header: what it says.
+        algorithm: its ``alg``.
+        key_id: its ``kid``, if it names one.
+        payload: the bytes that were signed, decoded.
+        signature: likewise.
+        signing_input: header and payload as they came.
+    """
 
     header_segment: bytes
     header: dict[str, Any]
+    algorithm: str
+    key_id: str | None
     payload: bytes
     signature: bytes
     signing_input: bytes
-
-    @property
-    def algorithm(self) -> str:
-        """The ``alg`` of the header; :func:`parse` made sure that it is there."""
-        algorithm: str = self.header["alg"]
-        return algorithm
-
-    @property
-    def key_id(self) -> str | None:
-        """The ``kid`` of the header, if it names one."""
-        return self.header.get("kid")
 
     def __repr__(self) -> str:
         return f"<CompactJws of {len(self.signing_input)} bytes>"
@@ -150,7 +151,15 @@ def parse(raw: bytes, known_headers: Mapping[bytes, dict[str, Any]]) -> CompactJ
     signing_input, _, signature = raw.rpartition(b".")
     segment, _, payload = signing_input.partition(b".")
     header = known_headers.get(segment) or _read_header(segment)
-    return CompactJws(segment, header, _decode(payload), _decode(signature), signing_input)
+    return CompactJws(
+        segment,
+        header,
+        header["alg"],
+        header.get("kid"),
+        _decode(payload),
+        _decode(signature),
+        signing_input,
+    )
 
 
 def check_signature(token: CompactJws, candidates: Sequence[Key]) -> Key:

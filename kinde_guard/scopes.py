@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 # RFC 6749, 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
@@ -45,10 +46,16 @@ def names_of(value: object) -> frozenset[str]:
         ['create:users', 'read:users']
     """
     if isinstance(value, str):
-        return frozenset(value.split())
+        return _split(value)
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return frozenset(value)
     return frozenset()
+
+
+@lru_cache(maxsize=256)
+def _split(value: str) -> frozenset[str]:
+    # Most tokens of an application carry the same scopes, and thousands of them are remembered.
+    return frozenset(value.split())
 
 
 def scope_names(names: tuple[str, ...], kind: str = "scope") -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import NamedTuple
 
+from kinde_guard.keys import RemoteKeySet
+
 
 class VerifiedToken(NamedTuple):
     """What is remembered of a verified token.
@@ -18,7 +20,7 @@ class VerifiedToken(NamedTuple):
     Attributes:
         payload: its claims, as they were signed.
         scopes: the scopes that it was granted.
-        issuer: whose keys it was verified with.
+        key_set: the keys that it was verified with.
         fingerprint: of the key that signed it.
         begins_at: the earliest moment, in seconds since the epoch, at which it is valid.
         ends_at: seconds since the epoch at which it expires, leeway included.
@@ -26,7 +28,7 @@ class VerifiedToken(NamedTuple):
 
     payload: bytes
     scopes: frozenset[str]
-    issuer: str
+    key_set: RemoteKeySet
     fingerprint: bytes
     begins_at: float
     ends_at: float

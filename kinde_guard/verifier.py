@@ -9,13 +9,13 @@ that names another issuer is checked with that issuer's keys or not at all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from kinde_guard.claims import ClaimsPolicy
-from kinde_guard.errors import MalformedToken, UnknownKey, UnsupportedAlgorithm
+from kinde_guard.errors import MalformedToken, UnsupportedAlgorithm
 from kinde_guard.jws import CompactJws, ascii_bytes, check_signature, parse
-from kinde_guard.keys import PublicKey, RemoteKeySet
+from kinde_guard.keys import RemoteKeySet
 from kinde_guard.scopes import granted_scopes
 from kinde_guard.settings import Settings
 from kinde_guard.stats import Recorder
@@ -43,11 +43,11 @@ class Verifier:
     def __init__(
         self, settings: Settings, key_sets: Mapping[str, RemoteKeySet], recorder: Recorder
     ) -> None:
-        self._issuer = settings.issuer
         self._max_bytes = settings.max_token_bytes
         self._scope_claims = settings.scope_claims
         self._leeway = settings.leeway
         self._key_sets = key_sets
+        self._first_key_set = key_sets[settings.issuer]
         self._recorder = recorder
         self._clock = settings.clock
         self._cache = TokenCache(settings.token_cache_size)
@@ -96,41 +96,18 @@ class Verifier:
             raise MalformedToken
         return token
 
-    def check_algorithm(self, token: CompactJws) -> None:
-        """See to it that the algorithm is one that is accepted.
-
-        Raises:
-            UnsupportedAlgorithm: it is not.
-        """
-        if token.algorithm not in self._algorithms:
-            raise UnsupportedAlgorithm
-
-    def presumed_issuer(self, claims: Mapping[str, Any]) -> str:
-        """Return the issuer whose keys must have signed a token, before anything is believed."""
+    def key_set_for(self, claims: Mapping[str, Any]) -> RemoteKeySet:
+        """Return the keys that must have signed a token, before anything of it is believed."""
         # Not believed: the claims are checked after the signature. A token of no trusted issuer
         # meets the first one's keys, and then fails for whichever of the two is wrong first.
         issuer = claims.get("iss")
-        if isinstance(issuer, str) and issuer in self._key_sets:
-            return issuer
-        return self._issuer
-
-    def keys_for(self, issuer: str, kid: str | None) -> Awaitable[tuple[PublicKey, ...]]:
-        """Return the issuer's keys with a key id, once they are there.
-
-        Raises:
-            UnknownKey: there is none.
-            KeysUnavailable: that cannot be found out.
-        """
-        if kid is None:
-            # No key set can help, so none is fetched.
-            raise UnknownKey
-        return self._key_sets[issuer].find(kid)
+        return self._key_sets.get(issuer if isinstance(issuer, str) else "", self._first_key_set)
 
     def _recall(self, digest: bytes) -> VerifiedToken | None:
         verified = self._cache.get(digest)
         if verified is None:
             return None
-        keys = self._key_sets[verified.issuer].in_hand
+        keys = verified.key_set.in_hand
         if keys is None:
             return None
         current = verified.begins_at <= self._clock() < verified.ends_at
@@ -143,16 +120,17 @@ class Verifier:
     async def _examine(self, token: bytes) -> VerifiedToken:
         parsed = parse(token, self._headers)
         claims = claims_of(parsed)
-        self.check_algorithm(parsed)
-        issuer = self.presumed_issuer(claims)
-        key = check_signature(parsed, await self.keys_for(issuer, parsed.key_id))
+        if parsed.algorithm not in self._algorithms:
+            raise UnsupportedAlgorithm
+        key_set = self.key_set_for(claims)
+        key = check_signature(parsed, await key_set.find(parsed.key_id))
         self._policy.check(claims, self._clock())
         if parsed.header_segment not in self._headers:
             self._learn_header(parsed)
         scopes = granted_scopes(claims, self._scope_claims)
         begins_at = max(claims.get("nbf", 0), claims.get("iat", 0)) - self._leeway
         ends_at = claims["exp"] + self._leeway
-        return VerifiedToken(parsed.payload, scopes, issuer, key.fingerprint, begins_at, ends_at)
+        return VerifiedToken(parsed.payload, scopes, key_set, key.fingerprint, begins_at, ends_at)
 
     def _learn_header(self, token: CompactJws) -> None:
         if len(self._headers) >= _MAX_HEADERS:

@@ -23,18 +23,22 @@ class KeySet:
     Args:
         keys: the keys; several may share an id, then each of them is tried.
 
+    Attributes:
+        by_kid: the keys with each id.
+        fingerprints: those of all keys.
+
     Example:
         >>> len(KeySet(()))
         0
     """
 
-    __slots__ = ("_by_kid", "fingerprints")
+    __slots__ = ("by_kid", "fingerprints")
 
     def __init__(self, keys: Iterable[PublicKey]) -> None:
         by_kid: dict[str, tuple[PublicKey, ...]] = {}
         for key in keys:
             by_kid[key.kid] = (*by_kid.get(key.kid, ()), key)
-        self._by_kid = by_kid
+        self.by_kid: Mapping[str, tuple[PublicKey, ...]] = by_kid
         self.fingerprints = frozenset(key.fingerprint for key in self)
 
     @classmethod
@@ -67,13 +71,13 @@ class KeySet:
 
     def find(self, kid: str) -> tuple[PublicKey, ...]:
         """Return the keys with this id; an empty tuple where there is none."""
-        return self._by_kid.get(kid, ())
+        return self.by_kid.get(kid, ())
 
     def __iter__(self) -> Iterator[PublicKey]:
-        return (key for keys in self._by_kid.values() for key in keys)
+        return (key for keys in self.by_kid.values() for key in keys)
 
     def __len__(self) -> int:
-        return sum(len(keys) for keys in self._by_kid.values())
+        return sum(len(keys) for keys in self.by_kid.values())
 
     def __repr__(self) -> str:
         return f"<KeySet of {len(self)} keys>"

@@ -150,15 +150,17 @@ class RemoteKeySet:
             raise self._unavailable()
         return keys
 
-    async def find(self, kid: str) -> tuple[PublicKey, ...]:
+    async def find(self, kid: str | None) -> tuple[PublicKey, ...]:
         """Return the keys with this id, fetching only where that can help.
 
         Raises:
-            UnknownKey: the issuer has no such key.
+            UnknownKey: the issuer has no such key, or no id was given.
             KeysUnavailable: whether it has one cannot be found out at the moment.
         """
+        if kid is None:
+            raise UnknownKey
         keys = self.in_hand
-        found = keys.find(kid) if keys is not None else ()
+        found = keys.by_kid.get(kid, ()) if keys is not None else ()
         if found:
             return found
         if keys is not None and self._cooling_down():

@@ -99,18 +99,15 @@ class _Steps:
         return parsed
 
     def _algorithm(self, parsed: CompactJws) -> None:
-        reason = ""
-        try:
-            self._verifier.check_algorithm(parsed)
-        except InvalidToken as error:
-            reason = error.reason
+        allowed = parsed.algorithm in self._settings.algorithms
+        reason = "" if allowed else UnsupportedAlgorithm.reason
         self._add(wording.algorithm(parsed, self._settings, reason))
 
     async def _key_and_signature(self, parsed: CompactJws, failures: FetchLog) -> None:
-        issuer = self._verifier.presumed_issuer(self.found.claims)
-        url = self._key_sets[issuer].url
+        key_set = self._verifier.key_set_for(self.found.claims)
+        url = key_set.url
         try:
-            keys = await self._verifier.keys_for(issuer, parsed.key_id)
+            keys = await key_set.find(parsed.key_id)
         except KeysUnavailable as error:
             self._add(wording.no_keys(url, failures.reason, error.reason))
         except InvalidToken as error:
