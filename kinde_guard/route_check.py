@@ -196,7 +196,7 @@ def _answering(public: str, post: Post, behind: Sequence[Operation]) -> Iterator
     for one in behind:
         if one.template.match(path) is not None and not {one.method, ANY} & taken:
             # Whoever comes later in the router gets only the methods that are left.
-            taken |= {one.method} if one.method != ANY else {ANY}
+            taken.add(one.method)
             yield one
 
 

@@ -43,6 +43,9 @@ Json = dict[str, Any]
 class Omit:
     """The mark for a claim or header member that is to be left out."""
 
+    def __repr__(self) -> str:
+        return "OMIT"
+
 
 OMIT: Final[Any] = Omit()
 

@@ -44,7 +44,7 @@ PRECEDENCE: list[tuple[Any, Any, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("scope", "scp", "held"), PRECEDENCE, ids=str)
+@pytest.mark.parametrize(("scope", "scp", "held"), PRECEDENCE)
 async def test_first_claim_that_is_present_decides(
     scope: object, scp: object, held: set[str], guard: KindeGuard, tenant: Tenant
 ) -> None:
@@ -109,7 +109,7 @@ READINGS: list[tuple[Any, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("claim", "held"), READINGS, ids=repr)
+@pytest.mark.parametrize(("claim", "held"), READINGS)
 async def test_scope_claim_gives_these_scopes(
     claim: object, held: set[str], guard: KindeGuard, tenant: Tenant
 ) -> None:

@@ -11,7 +11,6 @@ from fastapi import FastAPI
 
 from kinde_guard import AccessToken, GuardError, KeySet, KindeGuard, verify_signature
 from kinde_guard.jws import parse
-from kinde_guard.token_cache import VerifiedToken
 from tests.core.conftest import MakeApp
 from tests.core.exchange import call, connect
 from tests.mint import KeyServer, SigningKey, Tenant, b64url, compact, jwks, sealed
@@ -168,18 +167,14 @@ async def test_representations_hold_no_token(
         assert raw.split(".")[2] not in text
 
 
-def test_representations_of_what_is_known_of_a_token_tell_its_size_alone(tenant: Tenant) -> None:
-    raw = tenant.token(CANARY, sub=CANARY, org_code=CANARY).encode()
-    parsed = parse(raw, {})
-    kept = VerifiedToken(
-        payload=parsed.payload,
-        scopes=frozenset({CANARY}),
-        issuer=CANARY,
-        fingerprint=CANARY.encode(),
-        ends_at=0,
-        begins_at=0,
-    )
-    assert repr(parsed) == f"<CompactJws of {raw.rindex(b'.')} bytes>"
+async def test_representations_of_what_is_known_of_a_token_tell_its_size_alone(
+    guard: KindeGuard, tenant: Tenant
+) -> None:
+    raw = tenant.token(CANARY, sub=CANARY, org_code=CANARY)
+    await guard.verify(raw)
+    parsed = parse(raw.encode(), {})
+    (kept,) = guard.verifier._cache._entries.values()
+    assert repr(parsed) == f"<CompactJws of {raw.rindex('.')} bytes>"
     assert repr(kept) == f"<VerifiedToken of {len(parsed.payload)} bytes>"
 
 

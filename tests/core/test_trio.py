@@ -191,15 +191,29 @@ async def test_listener_that_raises_is_told_to_the_waiters_and_does_not_end_the_
 
 
 async def test_guard_warms_every_issuer_at_once_and_tells_of_the_one_that_failed(
-    make_guard: MakeGuard, key_server: KeyServer, key: SigningKey
+    make_guard: MakeGuard, key_server: KeyServer, key: SigningKey, monotonic: FrozenClock
 ) -> None:
     other = "https://account.acme.example"
     guard = make_guard(issuers=[other])
     with pytest.raises(KeysUnavailable):
         await guard.warm()
     assert key_server.fetches == 2
-    key_server.publish(key, url=f"{other}/.well-known/jwks")
     assert guard.ready is False
+
+    key_server.publish(key, url=f"{other}/.well-known/jwks")
+    monotonic.advance(1)
+    await guard.warm()
+    assert key_server.fetches == 3
+    assert guard.ready is True
+
+    monotonic.advance(100_000)
+    held = Held(key_server)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(guard.warm)
+        await settle()
+        assert key_fetches() == 2
+        held.release()
+    assert key_server.fetches == 5
 
 
 async def test_async_with_warms_and_closes(make_guard: MakeGuard, key_server: KeyServer) -> None:

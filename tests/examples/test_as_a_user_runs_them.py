@@ -48,7 +48,7 @@ def running(example: str, **environ: str) -> Iterator[str]:
 
 
 def wait_until_served(url: str, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             httpx.get(f"{url}/docs")

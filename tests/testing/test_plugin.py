@@ -37,6 +37,14 @@ async def list_users():
     return ["ada"]
 """
 
+# The second is what pytest says under python -O.
+INI = """
+[pytest]
+filterwarnings =
+    error
+    ignore:assertions not in test modules
+"""
+
 LOOPBACK_ONLY = """
 import socket
 connect = socket.socket.connect
@@ -54,7 +62,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     """A project whose application is made at import, for a tenant that is not there."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     monkeypatch.delenv("PYTEST_PLUGINS", raising=False)
-    pytester.makeini("[pytest]\nfilterwarnings = error\n")
+    pytester.makeini(INI)
     pytester.makepyfile(acme=APP)
     pytester.makeconftest(LOOPBACK_ONLY)
     pytester.syspathinsert()

@@ -65,7 +65,7 @@ def test_it_forwards_between_a_tenant_and_an_internal_api(
 def when_it_serves(
     url: str, process: subprocess.Popen[bytes], headers: dict[str, str]
 ) -> httpx.Response:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             return httpx.get(url, headers=headers)
@@ -96,7 +96,7 @@ def test_what_is_wrong_is_said_at_start(
         env=environment(**variables),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert run.returncode == 2
@@ -110,7 +110,7 @@ def test_policy_that_is_not_there_is_said_at_start(tmp_path: Path) -> None:
         env=environment(**TENANT),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert run.returncode == 2
@@ -119,7 +119,7 @@ def test_policy_that_is_not_there_is_said_at_start(tmp_path: Path) -> None:
 
 def test_policy_and_upstream_are_asked_for() -> None:
     run = subprocess.run(
-        command(), env=environment(), capture_output=True, text=True, timeout=20, check=False
+        command(), env=environment(), capture_output=True, text=True, timeout=60, check=False
     )
     assert run.returncode == 2
     assert "the following arguments are required: --policy, --upstream" in run.stderr

@@ -1,13 +1,16 @@
-"""``assert_guarded``: the findings of ``routes --check`` in one line of a test."""
+"""``assert_guarded`` and the findings behind it: open doors, slips of the pen, public paths."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Host
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from kinde_guard import (
     KindeGuard,
@@ -16,7 +19,7 @@ from kinde_guard import (
     require_scopes,
     require_token,
 )
-from kinde_guard.route_check import answering, are_alike, assert_guarded, findings
+from kinde_guard.route_check import REMEDIES, answering, are_alike, assert_guarded, findings
 from kinde_guard.route_walk import routed, walk
 
 ISSUER, AUDIENCE = "acme.kinde.com", "https://api.acme.com"
@@ -67,6 +70,7 @@ def test_application_without_a_guard_is_open() -> None:
     app = FastAPI()
     app.get("/users", dependencies=READ)(endpoint)
     assert codes(app) == [("no_guard", "GET /users")]
+    assert says(app) == ["no guard stands before GET /users"]
 
 
 def test_protected_docs_are_no_finding() -> None:
@@ -128,6 +132,9 @@ def test_prefix_that_covers_a_guarded_route_shadows_it() -> None:
         ("read:users", "users:read"),
         ("read:users", "read:uesrs"),
         ("read:users", "raad:users"),
+        ("read:users", "aread:users"),
+        ("v1:read", "v1:reads"),
+        ("get:users", "got:users"),
     ],
 )
 def test_slip_of_the_pen_is_seen(one: str, other: str) -> None:
@@ -194,3 +201,150 @@ def test_prefix_that_covers_some_paths_of_a_guarded_route_does_not_shadow_it() -
     app = app_with("/static/*")
     app.get("/{tenant}/users", dependencies=READ)(endpoint)
     assert codes(app) == []
+
+
+def scoped(*scopes: str) -> list[Any]:
+    return [Depends(require_scopes(*scopes))]
+
+
+def says(app: object) -> list[str]:
+    return [one.says for one in findings(walk(app))]
+
+
+def test_scope_that_is_written_less_often_is_the_slip() -> None:
+    app = app_with()
+    app.get("/a", dependencies=scoped("read:user"))(endpoint)
+    app.get("/b", dependencies=scoped("read:users"))(endpoint)
+    app.get("/c", dependencies=scoped("read:users", "manage:roles"))(endpoint)
+    assert codes(app) == [("misspelt_scope", "read:user")]
+    assert says(app) == ["read:user (used once) looks like read:users (2 times)"]
+
+
+def test_of_two_scopes_that_are_written_equally_often_the_later_is_the_slip() -> None:
+    app = app_with()
+    app.get("/a", dependencies=scoped("read:user"))(endpoint)
+    app.get("/b", dependencies=scoped("read:users"))(endpoint)
+    assert says(app) == ["read:users (used once) looks like read:user (once)"]
+    assert_guarded(app, allow=["read:users"])
+
+
+def test_public_path_that_no_route_answers_is_told() -> None:
+    app = app_with("/helth", "/health", "/asets/*")
+    app.get("/health")(endpoint)
+    app.get("/assets/logo")(endpoint)
+    told = [one for one in codes(app) if one[0] == "public_unmatched"]
+    assert told == [("public_unmatched", "/helth"), ("public_unmatched", "/asets/*")]
+    assert "no route answers the public path /helth" in says(app)
+
+
+def test_exact_public_path_of_a_guarded_route_shadows_it() -> None:
+    app = app_with("/users/me")
+    app.get("/users/{name}", dependencies=READ)(endpoint)
+    assert codes(app) == [("public_shadows", "/users/me")]
+    assert says(app) == [
+        "the public path /users/me covers GET /users/{name}, which asks for more than that"
+    ]
+
+
+def test_public_path_of_one_method_shadows_the_other_methods_of_later_routes() -> None:
+    app = app_with("/users/me")
+    app.get("/users/me")(endpoint)
+    app.post("/users/{name}", dependencies=READ)(endpoint)
+    assert codes(app) == [("public_shadows", "/users/me")]
+
+
+def test_public_path_that_a_mount_takes_shadows_nothing_after_it() -> None:
+    async def bare(scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    app = app_with("/users/me")
+    app.mount("/users", bare)
+    app.get("/users/me", dependencies=READ)(endpoint)
+    assert codes(app) == [("no_scope", "ANY /users/{path}")]
+
+
+def test_findings_come_with_the_gravest_first_and_each_with_its_remedy() -> None:
+    app = FastAPI(openapi_url=None)
+    app.mount("/in", app_with("/nothing"))
+    app.get("/open", dependencies=scoped("read:user"))(endpoint)
+    app.get("/shut", dependencies=scoped("read:users"))(endpoint)
+    found = findings(walk(app))
+    assert [one.code for one in found] == [
+        "no_guard",
+        "no_guard",
+        "misspelt_scope",
+        "public_unmatched",
+    ]
+    assert [one.remedy for one in found] == [REMEDIES[one.code] for one in found]
+
+
+def test_every_finding_that_is_allowed_is_left_out_and_no_other() -> None:
+    app = app_with()
+    app.get("/me")(endpoint)
+    app.post("/me")(endpoint)
+    app.get("/x")(endpoint)
+    allowed = findings(walk(app), allow=["POST /me", "/x"])
+    assert [one.subject for one in allowed] == ["GET /me"]
+
+
+def test_name_that_begins_with_the_other_is_a_slip_of_one_letter_only() -> None:
+    assert are_alike("read:users", "read:userss")
+    assert not are_alike("read:users", "read:users_all")
+    assert not are_alike("read:users", "xread:userss")
+
+
+def test_short_names_are_no_slips_of_each_other() -> None:
+    assert not are_alike("read", "reed")
+    assert are_alike("reads", "reeds")
+
+
+def test_letters_that_changed_places_are_a_slip_only_if_the_rest_is_the_same() -> None:
+    assert are_alike("read:users", "raed:users")
+    assert not are_alike("read:users", "raed:roles")
+    assert not are_alike("read:users", "rdae:users")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("GET", "/users/7", "GET /users/{number}"),
+        ("HEAD", "/users/7", "GET /users/{number}"),
+        ("POST", "/users/7", "POST /users/{number}"),
+        ("DELETE", "/users/7", None),
+        ("WS", "/users/7", None),
+        ("WS", "/feed", "WS /feed"),
+        ("GET", "/feed", None),
+        ("GET", "/static/logo.svg", "GET /static/{path}"),
+        ("WS", "/static/logo.svg", None),
+        ("PATCH", "/other/x", "ANY /other/{path}"),
+        ("GET", "/", None),
+    ],
+)
+def test_request_is_answered_by_the_first_operation_that_takes_it(
+    method: str, path: str, name: str | None, tmp_path: Path
+) -> None:
+    async def bare(scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    app = FastAPI(openapi_url=None)
+    app.get("/users/{number}")(endpoint)
+    app.post("/users/{number}")(endpoint)
+    app.websocket("/feed")(endpoint)
+    app.mount("/static", StaticFiles(directory=tmp_path))
+    app.mount("/other", bare)
+    found = answering(routed(app), method, path)
+    assert (None if found is None else found.name) == name
+
+
+def test_methods_that_earlier_routes_take_from_a_public_path_add_up() -> None:
+    app = app_with("/users/me")
+    app.get("/users/me")(endpoint)
+    app.post("/users/me")(endpoint)
+    app.get("/users/{name}", dependencies=READ)(endpoint)
+    assert codes(app) == []
+
+
+def test_prefix_of_a_mounted_guard_shadows_what_lies_below_its_mount() -> None:
+    inner = app_with("/users/*")
+    inner.get("/users/{name}", dependencies=READ)(endpoint)
+    app = FastAPI(openapi_url=None)
+    app.mount("/v1", inner)
+    assert codes(app) == [("public_shadows", "/users/*")]
