@@ -90,7 +90,9 @@ def _classes(of: type[GuardError]) -> Iterator[type[GuardError]]:
         yield from _classes(one)
 
 
-@pytest.mark.parametrize("error", set(_classes(GuardError)), ids=lambda error: error.__name__)
+@pytest.mark.parametrize(
+    "error", dict.fromkeys(_classes(GuardError)), ids=lambda error: error.__name__
+)
 def test_error_has_no_room_for_a_token(error: type[GuardError]) -> None:
     """No refusal can be made with a text; those that take something take the application's own
     names, or seconds."""
