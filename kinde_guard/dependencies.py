@@ -14,8 +14,7 @@ from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
 from kinde_guard.admission import admission
-from kinde_guard.errors import ConfigurationError
-from kinde_guard.gate import NO_SCOPES, TokenDependency, lacking
+from kinde_guard.gate import NO_SCOPES, TokenDependency, check_parentheses, lacking
 from kinde_guard.needs import Needs, Requirement
 from kinde_guard.scopes import ScopeRule, scope_names
 from kinde_guard.token import AccessToken
@@ -108,8 +107,7 @@ def require_token(connection: HTTPConnection = None) -> ScopeDependency:  # type
         ... async def me(token: AccessToken = Depends(require_token())) -> str | None:
         ...     return token.principal
     """
-    if connection is not None:
-        raise ConfigurationError("write Depends(require_token()), with the inner parentheses")
+    check_parentheses("require_token", connection)
     return _dependency(ScopeRule())
 
 

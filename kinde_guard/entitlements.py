@@ -15,7 +15,7 @@ from kinde_guard.errors import (
     InsufficientScope,
     WrongOrganization,
 )
-from kinde_guard.gate import TokenDependency, refused
+from kinde_guard.gate import TokenDependency, check_parentheses, refused
 from kinde_guard.needs import Needs
 from kinde_guard.routes import permissions_of_route, route_of
 from kinde_guard.scopes import ScopeRule, scope_names
@@ -149,7 +149,7 @@ def require_org(
         ... async def list_bills(org_code: str) -> list[str]:
         ...     return []
     """
-    _check_parentheses("require_org", connection)
+    check_parentheses("require_org", connection)
     if not isinstance(path_parameter, str) or not path_parameter.isidentifier():
         raise ValueError(f"{path_parameter!r} was given, but it must name a path parameter")
     return OrganizationDependency(path_parameter, allow_global=allow_global)
@@ -178,11 +178,5 @@ def require_operation_scope(
         ... async def show_user(user_id: str) -> str:
         ...     return user_id
     """
-    _check_parentheses("require_operation_scope", connection)
+    check_parentheses("require_operation_scope", connection)
     return OperationScopeDependency()
-
-
-def _check_parentheses(name: str, connection: HTTPConnection | None) -> None:
-    # FastAPI calls what Depends is given with the connection, and takes whatever it returns.
-    if connection is not None:
-        raise ConfigurationError(f"write Depends({name}()), with the inner parentheses")

@@ -9,7 +9,12 @@ from starlette.requests import HTTPConnection
 
 from kinde_guard.admission import admission
 from kinde_guard.answers import answer_refusal
-from kinde_guard.errors import GuardError, InsufficientScope, MissingToken
+from kinde_guard.errors import (
+    ConfigurationError,
+    GuardError,
+    InsufficientScope,
+    MissingToken,
+)
 from kinde_guard.needs import Requirement, security_rule
 from kinde_guard.routes import scopes_of_route
 from kinde_guard.scopes import ScopeRule
@@ -55,6 +60,22 @@ class TokenDependency(Requirement):
         Raises:
             AccessDenied: it lacks something.
         """
+
+
+def check_parentheses(name: str, connection: HTTPConnection | None) -> None:
+    """Notice ``Depends(require_something)``, which lacks parentheses and would check nothing.
+
+    FastAPI calls what it is given with the connection, and takes whatever it returns.
+
+    Args:
+        name: of the function whose call was forgotten.
+        connection: what it was called with; a developer gives it none.
+
+    Raises:
+        ConfigurationError: the parentheses were forgotten.
+    """
+    if connection is not None:
+        raise ConfigurationError(f"write Depends({name}()), with the inner parentheses")
 
 
 def lacking(connection: HTTPConnection, rule: ScopeRule) -> GuardError:

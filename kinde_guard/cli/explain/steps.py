@@ -72,7 +72,6 @@ class _Steps:
     def __init__(self, raw: str, settings: Settings, key_sets: Mapping[str, RemoteKeySet]) -> None:
         self._raw = raw
         self._settings = settings
-        self._key_sets = key_sets
         self._verifier = Verifier(settings, key_sets, Recorder())
         self.found = Examination(settings)
 
