@@ -39,7 +39,7 @@ def load() -> float:
 def undisturbed() -> Iterator[bool]:
     """Go before all other processes meanwhile, if the system grants it; tells whether it does."""
     try:
-        usual = os.sched_getscheduler(0)
+        usual = os.sched_getscheduler(0), os.sched_getparam(0)
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
     except (AttributeError, OSError):
         yield False
@@ -47,7 +47,7 @@ def undisturbed() -> Iterator[bool]:
     try:
         yield True
     finally:
-        os.sched_setscheduler(0, usual, os.sched_param(0))
+        os.sched_setscheduler(0, *usual)
 
 
 def how_busy(relative: float, found: dict[str, object], *, real_time: bool) -> str:
