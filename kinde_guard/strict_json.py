@@ -43,7 +43,7 @@ def loads(document: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
         raise ValueError("JSON is nested too deeply") from None
     if end != len(text):
         raise ValueError("JSON text is followed by something else")
-    if b"\\u" in document:
+    if b"\\" in document:
         _refuse_surrogates(value)
     return value
 
