@@ -123,7 +123,8 @@ class Verifier:
         if parsed.algorithm not in self._algorithms:
             raise UnsupportedAlgorithm
         key_set = self.key_set_for(claims)
-        key = check_signature(parsed, await key_set.find(parsed.key_id))
+        key_id = parsed.key_id
+        key = check_signature(parsed, key_set.held(key_id) or await key_set.find(key_id))
         self._policy.check(claims, self._clock())
         if parsed.header_segment not in self._headers:
             self._learn_header(parsed)

@@ -150,6 +150,13 @@ class RemoteKeySet:
             raise self._unavailable()
         return keys
 
+    def held(self, kid: str | None) -> tuple[PublicKey, ...]:
+        """Return the keys in hand with this id, without waiting; a due refresh is started."""
+        if kid is None:
+            return ()
+        keys = self.in_hand
+        return () if keys is None else keys.by_kid.get(kid, ())
+
     async def find(self, kid: str | None) -> tuple[PublicKey, ...]:
         """Return the keys with this id, fetching only where that can help.
 
@@ -157,13 +164,10 @@ class RemoteKeySet:
             UnknownKey: the issuer has no such key, or no id was given.
             KeysUnavailable: whether it has one cannot be found out at the moment.
         """
-        if kid is None:
-            raise UnknownKey
-        keys = self.in_hand
-        found = keys.by_kid.get(kid, ()) if keys is not None else ()
+        found = self.held(kid)
         if found:
             return found
-        if keys is not None and self._cooling_down():
+        if kid is None or (self.usable and self._cooling_down()):
             raise UnknownKey
         found = (await self.refresh()).find(kid)
         if not found:

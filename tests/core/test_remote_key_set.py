@@ -348,6 +348,25 @@ async def test_keys_in_hand_start_a_refresh_when_one_is_due(
     await eventually(lambda: key_server.fetches == 2 and keys.age == 0)
 
 
+async def test_held_keys_are_found_without_waiting_and_start_a_due_refresh(
+    make_keys: MakeKeys, key_server: KeyServer, monotonic: FrozenClock
+) -> None:
+    keys = make_keys()
+    assert keys.held(KID) == ()
+    await settle()
+    assert key_server.fetches == 0
+
+    found = await keys.find(KID)
+    assert keys.held(KID) == found
+    assert keys.held("another") == ()
+    monotonic.advance(601)
+    assert keys.held(None) == ()
+    await settle()
+    assert key_server.fetches == 1
+    assert keys.held(KID) == found
+    await eventually(lambda: key_server.fetches == 2 and keys.age == 0)
+
+
 async def test_failing_refresh_keeps_the_old_keys(
     make_keys: MakeKeys, key_server: KeyServer, monotonic: FrozenClock
 ) -> None:
