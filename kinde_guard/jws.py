@@ -162,6 +162,15 @@ def parse(raw: bytes, known_headers: Mapping[bytes, dict[str, Any]]) -> CompactJ
     )
 
 
+def payload_of(token: str) -> bytes:
+    """Return the payload of a token that was parsed, and verified, before.
+
+    Raises:
+        MalformedToken: its payload is no strict base64url.
+    """
+    return _decode(token.split(".")[1].encode())
+
+
 def check_signature(token: CompactJws, candidates: Sequence[Key]) -> Key:
     """Return the key among ``candidates`` that signed the token.
 

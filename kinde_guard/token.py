@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from kinde_guard.claims import HASURA, audience_of
+from kinde_guard.jws import payload_of
 from kinde_guard.scopes import granted_scopes
 from kinde_guard.strict_json import loads
 
@@ -45,12 +46,11 @@ class AccessToken:
     # body of the request when somebody forgets the Depends, and anybody could send a token of their
     # own making. As it is, FastAPI refuses such a route at import. For the same reason the claims
     # have no name to be given by: Depends(AccessToken) would fill them in from the request.
-    __slots__ = ("_claims", "_payload", "raw", "scopes")
+    __slots__ = ("_claims", "raw", "scopes")
 
     raw: str
     scopes: frozenset[str]
     _claims: Mapping[str, Any] | None
-    _payload: bytes
 
     def __init__(
         self,
@@ -61,25 +61,23 @@ class AccessToken:
         scope_claims: Sequence[str] = ("scope", "scp"),
     ) -> None:
         _write(self, "_claims", MappingProxyType(dict(claims)))
-        _write(self, "_payload", b"")
         _write(self, "scopes", granted_scopes(claims, scope_claims))
         _write(self, "raw", raw)
 
     @classmethod
-    def from_payload(cls, payload: bytes, scopes: frozenset[str], raw: str) -> AccessToken:
-        """Make a token of a verified payload, which is parsed only if its claims are read."""
+    def verified(cls, raw: str, scopes: frozenset[str]) -> AccessToken:
+        """Make a token of one that was verified; its claims are parsed only if they are read."""
         token = cls.__new__(cls)
         _write(token, "_claims", None)
-        _write(token, "_payload", payload)
-        _write(token, "scopes", scopes)
         _write(token, "raw", raw)
+        _write(token, "scopes", scopes)
         return token
 
     @property
     def claims(self) -> Mapping[str, Any]:
         """Every claim, read-only, and this request's own copy."""
         if self._claims is None:
-            parsed = MappingProxyType(loads(self._payload))
+            parsed = MappingProxyType(loads(payload_of(self.raw)))
             _write(self, "_claims", parsed)
             return parsed
         return self._claims

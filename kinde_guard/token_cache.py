@@ -1,9 +1,10 @@
 """Verified tokens, remembered so that a signature is checked once.
 
-What is kept of a token: a digest to find it by, the payload, the scopes, when it ends and which key
-signed it. Not the token: what leaks from here cannot be presented to anybody. An entry answers only
-while its token has not expired and its key is still among the issuer's keys; both are decided
-anew for every request, by whoever asks.
+What is kept of a token: a digest to find it by, the scopes, when it ends and which key signed it.
+Not the token: what leaks from here cannot be presented to anybody. Not what it claims either: who
+finds an entry holds the token, and can read it there. An entry answers only while its token has not
+expired and its key is still among the issuer's keys; both are decided anew for every request, by
+whoever asks.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ class VerifiedToken(NamedTuple):
     """What is remembered of a verified token.
 
     Attributes:
-        payload: its claims, as they were signed.
         scopes: the scopes that it was granted.
         key_set: the keys that it was verified with.
         fingerprint: of the key that signed it.
@@ -26,7 +26,6 @@ class VerifiedToken(NamedTuple):
         ends_at: seconds since the epoch at which it expires, leeway included.
     """
 
-    payload: bytes
     scopes: frozenset[str]
     key_set: RemoteKeySet
     fingerprint: bytes
@@ -34,7 +33,7 @@ class VerifiedToken(NamedTuple):
     ends_at: float
 
     def __repr__(self) -> str:
-        return f"<VerifiedToken of {len(self.payload)} bytes>"
+        return f"<VerifiedToken with {len(self.scopes)} scopes>"
 
 
 class TokenCache:

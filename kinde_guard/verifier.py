@@ -83,7 +83,7 @@ class Verifier:
             verified = await self._examine(token)
             self._cache.put(digest, verified)
         self._recorder.accepted(cached=cached)
-        return AccessToken.from_payload(verified.payload, verified.scopes, token.decode())
+        return AccessToken.verified(token.decode(), verified.scopes)
 
     def sized(self, raw: str | bytes) -> bytes:
         """Return a token that is not too large to be read.
@@ -131,7 +131,7 @@ class Verifier:
         scopes = granted_scopes(claims, self._scope_claims)
         begins_at = max(claims.get("nbf", 0), claims.get("iat", 0)) - self._leeway
         ends_at = claims["exp"] + self._leeway
-        return VerifiedToken(parsed.payload, scopes, key_set, key.fingerprint, begins_at, ends_at)
+        return VerifiedToken(scopes, key_set, key.fingerprint, begins_at, ends_at)
 
     def _learn_header(self, token: CompactJws) -> None:
         if len(self._headers) >= _MAX_HEADERS:

@@ -12,7 +12,7 @@ import pytest
 
 from kinde_guard import ExpiredToken, GuardError, ImmatureToken, InvalidSignature, KindeGuard
 from tests.core.conftest import MakeGuard
-from tests.mint import NOW, FrozenClock, KeyServer, SigningKey, Tenant, b64url
+from tests.mint import NOW, FrozenClock, Json, KeyServer, SigningKey, Tenant, b64url
 
 pytestmark = pytest.mark.anyio
 
@@ -156,19 +156,24 @@ def _held_by(root: object) -> Iterator[Any]:
             queue.extend(gc.get_referents(thing))
 
 
-async def test_cache_holds_no_raw_token_and_no_signature(guard: KindeGuard, tenant: Tenant) -> None:
-    raw = tenant.token("a")
+async def test_cache_holds_nothing_of_a_token_but_its_scopes(
+    guard: KindeGuard, tenant: Tenant
+) -> None:
+    raw = tenant.token("zQ7scope", sub="zQ7canary", feature="zQ7canary")
     await guard.verify(raw)
-    await guard.verify(raw)
+    seen = await guard.verify(raw)
     assert guard.stats.cache_hits == 1
+    assert seen.subject == "zQ7canary"
     payload, signature = raw.split(".")[1:]
 
     texts = [thing for thing in _held_by(guard) if isinstance(thing, (str, bytes, bytearray))]
     texts = [text if isinstance(text, str) else bytes(text).decode("latin-1") for text in texts]
     assert any(AUDIENCE_HINT in text for text in texts)
+    assert any("zQ7scope" in text for text in texts)
     for text in texts:
         assert signature not in text
         assert payload not in text
+        assert "zQ7canary" not in text
 
 
 @pytest.mark.parametrize(
@@ -205,12 +210,16 @@ async def test_refused_token_leaves_nothing_in_the_guard(
 AUDIENCE_HINT = "api.acme.example"
 
 
-async def test_4096_cached_tokens_hold_at_most_12_mib(guard: KindeGuard, tenant: Tenant) -> None:
+@pytest.mark.parametrize("claims", [{}, {"feature": "x" * 11_000}], ids=["usual", "largest"])
+async def test_4096_cached_tokens_hold_at_most_12_mib(
+    claims: Json, guard: KindeGuard, tenant: Tenant
+) -> None:
     sample = 256
     tokens = [
-        tenant.token("read:users", "create:users", "update:users", sub=f"kp_{n:032d}", n=n)
+        tenant.token("read:users", "create:users", "update:users", sub=f"kp_{n:032d}", **claims)
         for n in range(sample)
     ]
+    assert (len(tokens[0]) > 15_000) == bool(claims)
     await guard.verify(tokens[0])
     gc.collect()
     tracemalloc.start()

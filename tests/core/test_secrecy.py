@@ -167,7 +167,7 @@ async def test_representations_hold_no_token(
         assert raw.split(".")[2] not in text
 
 
-async def test_representations_of_what_is_known_of_a_token_tell_its_size_alone(
+async def test_representations_of_what_is_known_of_a_token_tell_sizes_alone(
     guard: KindeGuard, tenant: Tenant
 ) -> None:
     raw = tenant.token(CANARY, sub=CANARY, org_code=CANARY)
@@ -175,7 +175,7 @@ async def test_representations_of_what_is_known_of_a_token_tell_its_size_alone(
     parsed = parse(raw.encode(), {})
     (kept,) = guard.verifier._cache._entries.values()
     assert repr(parsed) == f"<CompactJws of {raw.rindex('.')} bytes>"
-    assert repr(kept) == f"<VerifiedToken of {len(parsed.payload)} bytes>"
+    assert repr(kept) == "<VerifiedToken with 1 scopes>"
 
 
 @pytest.mark.parametrize("raw", [CANARY, "a.b.c"])
