@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from starlette.authentication import AuthCredentials, UnauthenticatedUser
 from starlette.exceptions import HTTPException
@@ -19,41 +19,32 @@ logger = logging.getLogger("kinde_guard")
 _SCOPE_KEY = "kinde_guard"
 
 
-class Admission(NamedTuple):
-    """A request that a guard let in.
+class Admission(AuthCredentials):
+    """A request that a guard let in; also Starlette's ``request.auth``.
 
     Attributes:
         guard: who let it in.
         token: the verified token; ``None`` on public paths where none was presented.
     """
 
-    guard: KindeGuard
-    token: AccessToken | None
-
-
-class TokenCredentials(AuthCredentials):
-    """Starlette's ``request.auth`` with the scopes of a token.
-
-    The list is made when it is asked for, so that a token with many scopes costs no more than one
-    with few, and is a new one each time, so that nobody's changes reach another request.
-    """
-
-    def __init__(self, granted: frozenset[str]) -> None:
-        self._granted = granted
+    def __init__(self, guard: KindeGuard, token: AccessToken | None) -> None:
+        self.guard = guard
+        self.token = token
 
     @property
     def scopes(self) -> list[str]:  # type: ignore[override]
-        """The names of the granted scopes, sorted."""
-        return sorted(self._granted)
+        """The names of the granted scopes, sorted.
+
+        A new list each time: nobody's changes reach another request, and a request whose list is
+        never asked for costs the same with many scopes as with few.
+        """
+        return [] if self.token is None else sorted(self.token.scopes)
 
 
 def admit(scope: Scope, guard: KindeGuard, token: AccessToken | None) -> None:
     """Write down who comes: for the dependencies, and as Starlette's ``user`` and ``auth``."""
-    scope[_SCOPE_KEY] = Admission(guard, token)
-    if token is None:
-        scope["user"], scope["auth"] = UnauthenticatedUser(), AuthCredentials()
-    else:
-        scope["user"], scope["auth"] = token, TokenCredentials(token.scopes)
+    scope[_SCOPE_KEY] = scope["auth"] = Admission(guard, token)
+    scope["user"] = UnauthenticatedUser() if token is None else token
 
 
 def admission(scope: Scope) -> Admission:
