@@ -2,6 +2,7 @@
 
 A key decides its algorithms itself (its ``alg`` member, else its type and curve); the token never
 does. Whatever is not plainly a public signature key of sound strength is refused with a reason.
+Signatures are checked by PyJWT's algorithm objects; for RSASSA-PKCS1-v1_5 see :mod:`.pkcs1`.
 
 Source: RFC 7517, section 4; RFC 7518, sections 3 and 6; RFC 8037.
 """
@@ -10,12 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jwt.algorithms import Algorithm
+
+SignatureCheck = Callable[[bytes, bytes], bool]
+"""Tells of a message and a signature whether a certain key made it, with a certain algorithm."""
 
 RSA_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 EC_ALGORITHMS = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
@@ -56,16 +60,13 @@ class PublicKey:
         fingerprint: a digest of id, algorithms and material: equal only for the very same key.
     """
 
-    __slots__ = ("_material", "_verifiers", "algorithms", "fingerprint", "kid")
+    __slots__ = ("_checks", "algorithms", "fingerprint", "kid")
 
-    def __init__(
-        self, kid: str, algorithms: frozenset[str], material: object, fingerprint: bytes
-    ) -> None:
+    def __init__(self, kid: str, checks: Mapping[str, SignatureCheck], fingerprint: bytes) -> None:
         self.kid = kid
-        self.algorithms = algorithms
+        self.algorithms = frozenset(checks)
         self.fingerprint = fingerprint
-        self._material = material
-        self._verifiers = signature_algorithms()
+        self._checks = checks
 
     @classmethod
     def from_jwk(cls, jwk: object) -> PublicKey:
@@ -81,11 +82,13 @@ class PublicKey:
             raise UnusableKey("it is no JSON object")
         _check_purpose(jwk)
         algorithms = _algorithms(jwk)
-        return cls(jwk["kid"], algorithms, _load(jwk, algorithms), _fingerprint(jwk, algorithms))
+        material = _load(jwk, algorithms)
+        checks = {name: _check(name, material) for name in algorithms}
+        return cls(jwk["kid"], checks, _fingerprint(jwk, algorithms))
 
     def verify(self, algorithm: str, message: bytes, signature: bytes) -> bool:
         """Tell whether this key made ``signature`` over ``message``."""
-        return self._verifiers[algorithm].verify(message, self._material, signature)
+        return self._checks[algorithm](message, signature)
 
     def __repr__(self) -> str:
         return f"<PublicKey {self.kid!r} for {', '.join(sorted(self.algorithms))}>"
@@ -138,6 +141,17 @@ def _load(jwk: dict[str, Any], algorithms: frozenset[str]) -> object:
     if isinstance(material, RSAPublicKey) and material.key_size < MIN_RSA_BITS:
         raise UnusableKey(f"it is an RSA key of fewer than {MIN_RSA_BITS} bits")
     return material
+
+
+def _check(name: str, material: object) -> SignatureCheck:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415
+
+    from kinde_guard.keys.pkcs1 import ALGORITHMS, signature_check  # noqa: PLC0415
+
+    if isinstance(material, RSAPublicKey) and name in ALGORITHMS:
+        return signature_check(material, name)
+    algorithm = signature_algorithms()[name]
+    return lambda message, signature: algorithm.verify(message, material, signature)
 
 
 def _fingerprint(jwk: Mapping[str, Any], algorithms: frozenset[str]) -> bytes:

@@ -72,7 +72,7 @@ def outcome_of(token: str, keys: KeySet) -> str:
 @cache
 def rfc(number: int) -> tuple[Vector, ...]:
     """Return the examples of an RFC."""
-    return tuple(_examples(_read(f"rfc{number}.json")))
+    return tuple(_examples(read(f"rfc{number}.json")))
 
 
 def _examples(document: Json) -> Iterator[Vector]:
@@ -98,7 +98,7 @@ def wycheproof(name: str) -> tuple[Vector, ...]:
             tuple(group["keys"]),
             valid=test["result"] == "valid",
         )
-        for group in _read(f"wycheproof_{name}.json")["groups"]
+        for group in read(f"wycheproof_{name}.json")["groups"]
         for test in group["tests"]
     )
 
@@ -111,7 +111,8 @@ def header_of(token: str) -> Any:
     return json.loads(decoded(token.split(".", maxsplit=1)[0]))
 
 
-def _read(name: str) -> Json:
+def read(name: str) -> Json:
+    """Return one of the files; each must name its source."""
     document: Json = json.loads((Path(__file__).parent / "data" / name).read_text("utf-8"))
     if not document["source"]:
         raise ValueError(f"{name} does not say where it comes from")
