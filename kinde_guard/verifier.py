@@ -50,7 +50,7 @@ class Verifier:
         self._first_key_set = key_sets[settings.issuer]
         self._recorder = recorder
         self._clock = settings.clock
-        self._cache = TokenCache(settings.token_cache_size)
+        self._cache = TokenCache(settings.token_cache_size, settings.clock)
         self._headers: dict[bytes, dict[str, Any]] = {}
         self._algorithms = frozenset(settings.algorithms)
         audience = settings.audience
@@ -77,7 +77,7 @@ class Verifier:
         """
         token = self.sized(raw)
         digest = hashlib.sha256(token).digest()
-        verified = self._recall(digest)
+        verified = self._cache.get(digest)
         cached = verified is not None
         if verified is None:
             verified = await self._examine(token)
@@ -102,20 +102,6 @@ class Verifier:
         # meets the first one's keys, and then fails for whichever of the two is wrong first.
         issuer = claims.get("iss")
         return self._key_sets.get(issuer if isinstance(issuer, str) else "", self._first_key_set)
-
-    def _recall(self, digest: bytes) -> VerifiedToken | None:
-        verified = self._cache.get(digest)
-        if verified is None:
-            return None
-        keys = verified.key_set.in_hand
-        if keys is None:
-            return None
-        current = verified.begins_at <= self._clock() < verified.ends_at
-        if current and verified.fingerprint in keys.fingerprints:
-            return verified
-        # Whatever is in doubt is examined anew, and refused there for what it is.
-        self._cache.drop(digest)
-        return None
 
     async def _examine(self, token: bytes) -> VerifiedToken:
         parsed = parse(token, self._headers)
