@@ -72,6 +72,23 @@ def test_a_measurement_goes_before_other_processes_where_it_may() -> None:
     assert os.sched_getscheduler(0) == usual
 
 
+def test_a_measurement_gives_back_the_priority_that_it_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = (os.SCHED_FIFO, os.sched_param(3))
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "sched_getscheduler", lambda _pid: found[0])
+    monkeypatch.setattr(os, "sched_getparam", lambda _pid: found[1])
+    monkeypatch.setattr(
+        os,
+        "sched_setscheduler",
+        lambda _pid, policy, param: given.append((policy, param.sched_priority)),
+    )
+    with machine.undisturbed() as granted:
+        assert granted
+    assert given == [(os.SCHED_FIFO, machine.PRIORITY), (os.SCHED_FIFO, 3)]
+
+
 def test_spread_of_five_samples_is_their_quartiles() -> None:
     assert Spread.of([5.0, 1.0, 4.0, 2.0, 3.0]) == Spread(1.0, 2.0, 3.0, 4.0, 5.0)
 
