@@ -54,6 +54,11 @@ def signature_algorithms() -> Mapping[str, Algorithm]:
 class PublicKey:
     """A key that verifies signatures.
 
+    Args:
+        kid: its key id.
+        checks: by ``alg``, what tells whether it made a signature.
+        fingerprint: see below.
+
     Attributes:
         kid: its key id.
         algorithms: the ``alg`` values that it accepts.
@@ -83,7 +88,7 @@ class PublicKey:
         _check_purpose(jwk)
         algorithms = _algorithms(jwk)
         material = _load(jwk, algorithms)
-        checks = {name: _check(name, material) for name in algorithms}
+        checks = {name: _signature_check(name, material) for name in algorithms}
         return cls(jwk["kid"], checks, _fingerprint(jwk, algorithms))
 
     def verify(self, algorithm: str, message: bytes, signature: bytes) -> bool:
@@ -143,7 +148,7 @@ def _load(jwk: dict[str, Any], algorithms: frozenset[str]) -> object:
     return material
 
 
-def _check(name: str, material: object) -> SignatureCheck:
+def _signature_check(name: str, material: object) -> SignatureCheck:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415
 
     from kinde_guard.keys.pkcs1 import ALGORITHMS, signature_check  # noqa: PLC0415
