@@ -66,6 +66,7 @@ _UPGRADE: Final = (
     b"Sec-WebSocket-Version: 13",
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 )
+_EXPECT: Final = b"Expect: 100-continue"
 _PREFLIGHT: Final = (b"Origin: https://spa.example", b"Access-Control-Request-Method: GET")
 
 
@@ -311,14 +312,17 @@ class Corpus:
             (b"Content-Length: 1e3",),
             (b"Content-Length: 99999999999999999999",),
             (b"Content-Length:",),
-            (b"Expect: 100-continue", length),
+            (_EXPECT, b"Connection: close", length),
             (b"Expect: something-else", length),
             (b"Upgrade: h2c", b"Connection: Upgrade, HTTP2-Settings", b"HTTP2-Settings: AAMAAABk"),
         )
         chunk = self._pick((b"", b"0\r\n\r\n", b"zz\r\n", b"-1\r\n", b"ffffffffffffffff0\r\n"))
         lines = (self._pick((bad, b"X-None: 1")), *self._pick(odd))
         data = request(self._pick((b"POST", b"GET")), b"/users", *lines) + chunk + hidden
-        return self._case("broken framing", Speech((data,), (), reusable=False, half_close=True))
+        # granian often hangs up on a client that says nothing more behind a body that nobody reads.
+        half_close = _EXPECT not in lines
+        speech = Speech((data,), (), reusable=False, half_close=half_close)
+        return self._case("broken framing", speech)
 
     def _broken_head(self) -> Case:
         """Heads that are no HTTP/1.1, or hardly."""
