@@ -18,7 +18,7 @@ CLIENTS: Final = 24
 #: Seconds for an answer; where none came, and it matters, the case is repeated with more.
 PATIENCE: Final = 1.0
 MORE_PATIENCE: Final = 15.0
-REPEATS: Final = 4
+REPEATS: Final = 12
 PROVOCATIONS: Final = 10
 #: The share of the cases after which the memory of a server is taken for what it needs.
 WARM_UP: Final = 0.5
