@@ -78,7 +78,8 @@ def test_any_header_and_any_claims_are_judged_as_the_rules_say(stage: Stage, nig
     with asyncio.Runner() as runner, standing_still(stage.clock):
         check()
     assert comparison.tally.accepted >= SHORT // 10
-    assert len(comparison.tally.refused) >= 5
+    # Which examples come depends on what else is imported; three reasons are there in any case.
+    assert len(comparison.tally.refused) >= 3
 
 
 def test_any_text_is_refused_as_malformed(stage: Stage, nightly: bool) -> None:
