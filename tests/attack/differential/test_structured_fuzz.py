@@ -20,7 +20,8 @@ from tests.attack.differential.stage import EXPECTATIONS, Expectation, Stage, cl
 from tests.attack.differential.values import CLAIMS, HEADERS
 from tests.mint import OMIT, Json, SigningKey, compact
 
-SHORT, LONG = 200, 50_000
+# Which examples come depends on what else is imported: with 200, rare reasons may be missing.
+SHORT, LONG = 600, 50_000
 
 _SCALARS = (
     st.none()
@@ -78,8 +79,7 @@ def test_any_header_and_any_claims_are_judged_as_the_rules_say(stage: Stage, nig
     with asyncio.Runner() as runner, standing_still(stage.clock):
         check()
     assert comparison.tally.accepted >= SHORT // 10
-    # Which examples come depends on what else is imported; three reasons are there in any case.
-    assert len(comparison.tally.refused) >= 3
+    assert len(comparison.tally.refused) >= 5
 
 
 def test_any_text_is_refused_as_malformed(stage: Stage, nightly: bool) -> None:
