@@ -15,20 +15,20 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from kinde_guard.answers import answer_refusal
-from kinde_guard.errors import (
+from kinde_guard.asgi.public_paths import PublicPaths
+from kinde_guard.asgi.responses import answer_refusal
+from kinde_guard.keys import RemoteKeySet
+from kinde_guard.middleware import KindeGuardMiddleware
+from kinde_guard.openapi import document
+from kinde_guard.verification.access_token import AccessToken
+from kinde_guard.verification.verifier import Verifier
+from kinde_guard.vocabulary.errors import (
     ConfigurationError,
     GuardError,
     KeysUnavailable,
 )
-from kinde_guard.keys import RemoteKeySet
-from kinde_guard.middleware import KindeGuardMiddleware
-from kinde_guard.openapi import document
-from kinde_guard.public_paths import PublicPaths
-from kinde_guard.settings import Settings
-from kinde_guard.stats import GuardEvent, GuardStats, Recorder
-from kinde_guard.token import AccessToken
-from kinde_guard.verifier import Verifier
+from kinde_guard.vocabulary.events import GuardEvent, GuardStats, Recorder
+from kinde_guard.vocabulary.settings import Settings
 
 if TYPE_CHECKING:
     import httpx

@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kinde_guard.admission import admit
-from kinde_guard.answers import Refusal
-from kinde_guard.bearer import answer_subprotocol, bearer_token
-from kinde_guard.errors import ConfigurationError, GuardError, KeysUnavailable, MissingToken
-from kinde_guard.expiry import UntilExpiry
-from kinde_guard.public_paths import PublicPaths, route_path
-from kinde_guard.routes import check_operation_scopes
+from kinde_guard.asgi.auth_state import admit
+from kinde_guard.asgi.credentials import answer_subprotocol, bearer_token
+from kinde_guard.asgi.public_paths import PublicPaths, route_path
+from kinde_guard.asgi.responses import Refusal
+from kinde_guard.asgi.websocket_expiry import UntilExpiry
+from kinde_guard.requirements.routes import check_operation_scopes
+from kinde_guard.vocabulary.errors import (
+    ConfigurationError,
+    GuardError,
+    KeysUnavailable,
+    MissingToken,
+)
 
 if TYPE_CHECKING:
     from kinde_guard.guard import KindeGuard

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
-from kinde_guard.answers import MEDIA_TYPE
-from kinde_guard.needs import Needs
-from kinde_guard.public_paths import PublicPaths
-from kinde_guard.routes import GuardedRoute, guarded_routes
+from kinde_guard.asgi.public_paths import PublicPaths
+from kinde_guard.asgi.responses import MEDIA_TYPE
+from kinde_guard.requirements.requirement import Needs
+from kinde_guard.requirements.routes import GuardedRoute, guarded_routes
 
 if TYPE_CHECKING:
     from kinde_guard.guard import KindeGuard

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
+from kinde_guard.audit.operations import is_walkable, posts_of, walk
 from kinde_guard.cli.errors import WrongUsage
-from kinde_guard.route_walk import is_walkable, posts_of, walk
 
 EXPECTED = "write MODULE:APP, such as main:app or main:create_app()"
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from kinde_guard.cli.errors import WrongUsage
 from kinde_guard.client import ClientCredentials
-from kinde_guard.errors import ConfigurationError
-from kinde_guard.settings import Settings
+from kinde_guard.vocabulary.errors import ConfigurationError
+from kinde_guard.vocabulary.settings import Settings
 
 DOMAIN: Final = ("KINDE_DOMAIN", "KINDE_ISSUER_URL")
 CALLER: Final = ("KINDE_CLIENT_ID", "KINDE_CLIENT_SECRET")

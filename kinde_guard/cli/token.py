@@ -11,9 +11,9 @@ from kinde_guard import MalformedToken
 from kinde_guard.cli.credentials import Credentials, audiences, caller, client_credentials
 from kinde_guard.cli.errors import Finding, WrongUsage
 from kinde_guard.client import ClientCredentialsError, TokenGrant
-from kinde_guard.jws import parse
-from kinde_guard.scopes import granted_scopes, scope_names
-from kinde_guard.strict_json import loads
+from kinde_guard.jose.compact_jws import parse
+from kinde_guard.jose.strict_json import loads
+from kinde_guard.verification.scopes import granted_scopes, scope_names
 
 
 def run_token(

@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from kinde_guard.client.secret import Secret
-from kinde_guard.errors import ConfigurationError
+from kinde_guard.vocabulary.errors import ConfigurationError
 
 SCOPE: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 """RFC 6749, section 3.3: ``scope-token``."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import httpx
 
-from kinde_guard.client.flight import Flight
+from kinde_guard.client.single_flight import Flight
 from kinde_guard.client.token_request import Outcome, TokenRequest
 
 Land = Callable[[Flight, Outcome | None], None]

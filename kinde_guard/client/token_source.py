@@ -35,9 +35,9 @@ from contextlib import suppress
 from typing import Final
 
 from kinde_guard.client.errors import ClientCredentialsError
-from kinde_guard.client.flight import Flight
 from kinde_guard.client.grant import TokenGrant
 from kinde_guard.client.launch import Land, Launcher
+from kinde_guard.client.single_flight import Flight
 from kinde_guard.client.token_request import Outcome, TokenRequest
 
 logger = logging.getLogger("kinde_guard.client")

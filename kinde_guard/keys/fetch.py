@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from kinde_guard.errors import InvalidKeySet
-from kinde_guard.event_loop import running_loop
+from kinde_guard.jose.strict_json import loads
 from kinde_guard.keys.key_set import KeySet
-from kinde_guard.strict_json import loads
+from kinde_guard.vocabulary.errors import InvalidKeySet
+from kinde_guard.vocabulary.event_loop import running_loop
 
 if TYPE_CHECKING:
     import httpx

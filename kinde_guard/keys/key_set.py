@@ -11,8 +11,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 
-from kinde_guard.errors import InvalidKeySet
 from kinde_guard.keys.jwk import PublicKey, UnusableKey
+from kinde_guard.vocabulary.errors import InvalidKeySet
 
 logger = logging.getLogger("kinde_guard.keys")
 

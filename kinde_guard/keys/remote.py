@@ -29,11 +29,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kinde_guard.errors import InvalidKeySet, KeysUnavailable, UnknownKey
 from kinde_guard.keys.fetch import KeySetFetcher
-from kinde_guard.keys.flight import Flights
 from kinde_guard.keys.jwk import PublicKey
 from kinde_guard.keys.key_set import KeySet
+from kinde_guard.keys.single_flight import Flights
+from kinde_guard.vocabulary.errors import InvalidKeySet, KeysUnavailable, UnknownKey
 
 if TYPE_CHECKING:
     import httpx

@@ -26,6 +26,6 @@ def assert_guarded(app: object, *, allow: Collection[str] = ()) -> None:
         >>> assert_guarded(app)
     """
     # Imported here: pytest imports this module in every run, for the plugin.
-    from kinde_guard.route_check import assert_guarded as check  # noqa: PLC0415
+    from kinde_guard.audit.findings import assert_guarded as check  # noqa: PLC0415
 
     check(app, allow=allow)

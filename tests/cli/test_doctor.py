@@ -10,7 +10,7 @@ import pytest
 from kinde_guard.cli.doctor.diagnosis import Health
 from kinde_guard.cli.doctor.discovery import Answer, diagnose_clock, diagnose_discovery
 from kinde_guard.local import LocalKinde
-from kinde_guard.settings import Settings
+from kinde_guard.vocabulary.settings import Settings
 from tests.cli.inspected import CLEAN, Command, command_in, module, timeless
 
 ISSUER = "https://acme.kinde.com"

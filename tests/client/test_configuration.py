@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from kinde_guard.client import ClientCredentials
-from kinde_guard.errors import ConfigurationError
+from kinde_guard.vocabulary.errors import ConfigurationError
 
 GOOD = {"client_id": "0123abcd", "client_secret": "s3cret", "audience": "https://api.acme.com"}
 VARIABLES = {

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from kinde_guard.client import ClientCredentials, ClientCredentialsError, ScopeNotGranted
-from kinde_guard.errors import ConfigurationError
+from kinde_guard.vocabulary.errors import ConfigurationError
 from tests.client.token_endpoint import SECRET, Api, TokenEndpoint, good
 
 TOKEN = "eyJ0b2tlbg.eyJ0b2tlbg.c2ln"

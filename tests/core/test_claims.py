@@ -21,7 +21,7 @@ from kinde_guard import (
     WrongAudience,
     WrongIssuer,
 )
-from kinde_guard.claims import ClaimsPolicy
+from kinde_guard.verification.claims import ClaimsPolicy
 from tests.core.conftest import MakeGuard
 from tests.mint import (
     AUDIENCE,

@@ -29,7 +29,7 @@ from kinde_guard import (
     require_scopes,
     require_token,
 )
-from kinde_guard.answers import answer_refusal
+from kinde_guard.asgi.responses import answer_refusal
 from tests.core.conftest import MakeGuard
 from tests.core.exchange import Answer, bearer, call, check_refusal, connect, http_scope
 from tests.mint import AUDIENCE, KeyServer, Tenant

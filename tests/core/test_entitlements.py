@@ -25,7 +25,7 @@ from kinde_guard import (
     require_permissions,
     require_scopes,
 )
-from kinde_guard.operation_scopes import operation_scope
+from kinde_guard.requirements.operation import operation_scope
 from tests.core.exchange import call, check_refusal, connect
 from tests.mint import OMIT, Tenant
 

@@ -42,7 +42,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(autouse=True)
 def _attentive(monkeypatch: pytest.MonkeyPatch) -> None:
     # The clock of these tests is moved by hand, so it is looked at often.
-    monkeypatch.setattr("kinde_guard.expiry.LONGEST_PAUSE", 0.002)
+    monkeypatch.setattr("kinde_guard.asgi.websocket_expiry.LONGEST_PAUSE", 0.002)
 
 
 class Peer:
@@ -179,7 +179,7 @@ async def test_leeway_of_zero_ends_at_exp(
 async def test_watch_sleeps_no_longer_than_the_token_lives(
     make: Make, peer: Peer, tenant: Tenant, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kinde_guard.expiry.LONGEST_PAUSE", 3600)
+    monkeypatch.setattr("kinde_guard.asgi.websocket_expiry.LONGEST_PAUSE", 3600)
     async with serving(make(Echo(), leeway=0), peer, tenant.token(exp=NOW + 0.02)):
         await until(lambda: peer.kinds)
         clock.now = NOW + 0.02
@@ -190,7 +190,7 @@ async def test_message_that_comes_after_the_end_is_not_handed_over(
     make: Make, peer: Peer, tenant: Tenant, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The watch sleeps on: the message itself brings the end to light.
-    monkeypatch.setattr("kinde_guard.expiry.LONGEST_PAUSE", 3600)
+    monkeypatch.setattr("kinde_guard.asgi.websocket_expiry.LONGEST_PAUSE", 3600)
     echo = Echo()
     async with serving(make(echo), peer, tenant.token()):
         await until(lambda: len(peer.kinds) == 1)
@@ -227,7 +227,7 @@ async def test_application_that_only_sends_is_stopped_by_its_next_send(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if not watched:
-        monkeypatch.setattr("kinde_guard.expiry.LONGEST_PAUSE", 3600)
+        monkeypatch.setattr("kinde_guard.asgi.websocket_expiry.LONGEST_PAUSE", 3600)
 
     async def ticker(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.accept"})

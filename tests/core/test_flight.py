@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from kinde_guard.keys.flight import Flights
+from kinde_guard.keys.single_flight import Flights
 
 
 async def answer() -> int:

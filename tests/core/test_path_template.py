@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from kinde_guard.path_template import PathTemplate
+from kinde_guard.audit.path_template import PathTemplate
 
 MATCHES: list[tuple[str, str, dict[str, Any] | None]] = [
     ("/users", "/users", {}),

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from starlette.applications import Starlette
 
 from kinde_guard import KindeGuard, KindeGuardMiddleware, MissingToken
-from kinde_guard.public_paths import route_path
+from kinde_guard.asgi.public_paths import route_path
 from tests.core.conftest import MakeGuard
 from tests.core.exchange import call, check_refusal
 from tests.mint import Tenant

@@ -19,8 +19,8 @@ from kinde_guard import (
     require_scopes,
     require_token,
 )
-from kinde_guard.route_check import REMEDIES, answering, are_alike, assert_guarded, findings
-from kinde_guard.route_walk import routed, walk
+from kinde_guard.audit.findings import REMEDIES, answering, are_alike, assert_guarded, findings
+from kinde_guard.audit.operations import routed, walk
 
 ISSUER, AUDIENCE = "acme.kinde.com", "https://api.acme.com"
 READ = [Depends(require_scopes("read:users"))]

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from kinde_guard import KindeGuard, KindeGuardMiddleware, require_operation_scope, require_scopes
-from kinde_guard.route_walk import Kind, Operation, is_walkable, posts_of, routed, walk
+from kinde_guard.audit.operations import Kind, Operation, is_walkable, posts_of, routed, walk
 
 READ = [Depends(require_scopes("read:users"))]
 

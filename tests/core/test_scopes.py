@@ -17,7 +17,7 @@ from kinde_guard import (
     require_permissions,
     require_scopes,
 )
-from kinde_guard.scopes import granted_scopes
+from kinde_guard.verification.scopes import granted_scopes
 from tests.core.conftest import MakeApp, MakeGuard
 from tests.core.exchange import call, check_refusal
 from tests.mint import OMIT, Tenant

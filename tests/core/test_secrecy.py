@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from kinde_guard import AccessToken, GuardError, KeySet, KindeGuard, verify_signature
-from kinde_guard.jws import parse
+from kinde_guard.jose.compact_jws import parse
 from tests.core.conftest import MakeApp
 from tests.core.exchange import call, connect
 from tests.mint import KeyServer, SigningKey, Tenant, b64url, compact, jwks, sealed

@@ -19,7 +19,7 @@ import trio.testing
 from starlette.types import Message
 
 from kinde_guard import KeysUnavailable, KindeGuard
-from kinde_guard.event_loop import running_loop
+from kinde_guard.vocabulary.event_loop import running_loop
 from tests.core.conftest import MakeApp, MakeGuard, MakeKeys
 from tests.mint import KID, OTHER_KID, FrozenClock, KeyServer, LoopbackKeyServer, SigningKey, Tenant
 

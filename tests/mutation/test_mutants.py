@@ -87,9 +87,9 @@ def test_change_is_told_by_its_lines() -> None:
 @pytest.mark.parametrize(
     ("name", "where"),
     [
-        ("kinde_guard.jws.x_parse__mutmut_12", "parse"),
-        ("kinde_guard.jws.x__decode__mutmut_1", "_decode"),
-        ("kinde_guard.public_paths.xǁPublicPathsǁ__init____mutmut_3", "PublicPaths.__init__"),
+        ("kinde_guard.jose.compact_jws.x_parse__mutmut_12", "parse"),
+        ("kinde_guard.jose.compact_jws.x__decode__mutmut_1", "_decode"),
+        ("kinde_guard.asgi.public_paths.xǁPublicPathsǁ__init____mutmut_3", "PublicPaths.__init__"),
     ],
 )
 def test_place_of_a_mutant_is_read_from_mutmuts_name_of_it(name: str, where: str) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from kinde_guard import InsufficientScope, errors
-from kinde_guard.challenges import problem
+from kinde_guard.asgi.challenges import problem
 from kinde_guard.local.management import implemented, not_implemented
-from kinde_guard.settings import SETTING_NAMES
+from kinde_guard.vocabulary.settings import SETTING_NAMES
 from tests.project.readme import ROOT, blocks, command
 
 PYTHON = [block.code for block in blocks() if block.language == "python"]

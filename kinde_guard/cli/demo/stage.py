@@ -18,7 +18,7 @@ import httpx
 from kinde_guard.cli.demo import wire
 from kinde_guard.cli.demo.scenarios import Api, Ask, Call, Event, Listen, Scenario, Token
 from kinde_guard.cli.demo.wire import Answer
-from kinde_guard.scopes import granted_scopes
+from kinde_guard.verification.scopes import granted_scopes
 
 READ_USERS = "read:users"
 

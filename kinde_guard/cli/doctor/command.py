@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kinde_guard import ConfigurationError, KindeGuard
+from kinde_guard.audit.operations import posts_of, walk
 from kinde_guard.cli.app_loading import load_app
 from kinde_guard.cli.doctor.diagnosis import Diagnosis, Health
 from kinde_guard.cli.doctor.discovery import diagnose_clock, diagnose_discovery, discover
@@ -21,7 +22,6 @@ from kinde_guard.cli.doctor.key_sets import diagnose_keys
 from kinde_guard.cli.doctor.trial_token import diagnose_token
 from kinde_guard.cli.errors import WrongUsage
 from kinde_guard.cli.plain_text import printable
-from kinde_guard.route_walk import posts_of, walk
 
 _MARKS = {
     Health.OK: ("ok", "green"),

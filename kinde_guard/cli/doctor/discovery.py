@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 
 from kinde_guard.cli.doctor.diagnosis import Diagnosis, Health
-from kinde_guard.settings import Settings
-from kinde_guard.strict_json import loads
+from kinde_guard.jose.strict_json import loads
+from kinde_guard.vocabulary.settings import Settings
 
 PATH = "/.well-known/openid-configuration"
 LARGEST = 262_144

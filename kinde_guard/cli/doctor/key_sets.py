@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kinde_guard.cli.doctor.diagnosis import Diagnosis, Health
 from kinde_guard.keys.fetch import KeySetFetcher
-from kinde_guard.settings import Settings
+from kinde_guard.vocabulary.settings import Settings
 
 
 async def diagnose_keys(issuer: str, settings: Settings) -> Diagnosis:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from rich.console import Console
 
 from kinde_guard import ConfigurationError, KindeGuard
+from kinde_guard.audit.operations import posts_of, walk
 from kinde_guard.cli.app_loading import load_app
 from kinde_guard.cli.errors import WrongUsage
 from kinde_guard.cli.explain.claims_shown import shown
@@ -19,9 +20,8 @@ from kinde_guard.cli.explain.request import Request, denials, find
 from kinde_guard.cli.explain.steps import examine
 from kinde_guard.cli.explain.table import show
 from kinde_guard.cli.explain.token_source import token_from
-from kinde_guard.errors import InsufficientScope
-from kinde_guard.route_walk import posts_of, walk
-from kinde_guard.settings import Settings
+from kinde_guard.vocabulary.errors import InsufficientScope
+from kinde_guard.vocabulary.settings import Settings
 
 
 def run_explain(

@@ -8,15 +8,15 @@ from kinde_guard.cli.explain.checks import Check, Outcome
 from kinde_guard.cli.explain.request import Request
 from kinde_guard.cli.explain.steps import Examination
 from kinde_guard.cli.explain.wording import APIS
-from kinde_guard.errors import (
+from kinde_guard.requirements.requirement import Needs
+from kinde_guard.verification.access_token import AccessToken
+from kinde_guard.verification.scopes import ScopeRule
+from kinde_guard.vocabulary.errors import (
     AccessDenied,
     InsufficientPermissions,
     InsufficientScope,
     WrongOrganization,
 )
-from kinde_guard.needs import Needs
-from kinde_guard.scopes import ScopeRule
-from kinde_guard.token import AccessToken
 
 
 def token_of(found: Examination) -> AccessToken:

@@ -11,8 +11,8 @@ from kinde_guard.cli.explain.checks import Check, Outcome
 from kinde_guard.cli.explain.needs_checks import missing_scopes, token_of
 from kinde_guard.cli.explain.request import Request
 from kinde_guard.cli.explain.steps import Examination
-from kinde_guard.errors import GuardError, KeysUnavailable
-from kinde_guard.settings import Settings
+from kinde_guard.vocabulary.errors import GuardError, KeysUnavailable
+from kinde_guard.vocabulary.settings import Settings
 
 
 class Verdict(StrEnum):

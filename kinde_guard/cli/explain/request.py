@@ -15,14 +15,14 @@ from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
 from kinde_guard import KindeGuard
-from kinde_guard.admission import admit
+from kinde_guard.asgi.auth_state import admit
+from kinde_guard.audit.findings import answering
+from kinde_guard.audit.operations import WEBSOCKET, Operation, routed
 from kinde_guard.cli.errors import WrongUsage
-from kinde_guard.errors import AccessDenied, GuardError
-from kinde_guard.needs import Requirement
-from kinde_guard.route_check import answering
-from kinde_guard.route_walk import WEBSOCKET, Operation, routed
-from kinde_guard.settings import Settings
-from kinde_guard.token import AccessToken
+from kinde_guard.requirements.requirement import Requirement
+from kinde_guard.verification.access_token import AccessToken
+from kinde_guard.vocabulary.errors import AccessDenied, GuardError
+from kinde_guard.vocabulary.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The guard's own steps, one by one, and what each says of a token.
 
-The steps are those of :mod:`kinde_guard.verifier`; the words about them stand in
+The steps are those of :mod:`kinde_guard.verification.verifier`; the words about them stand in
 :mod:`kinde_guard.cli.explain.wording`. The guard stops at the first step that fails. This goes on
 wherever the next step can still say something, so that one run shows everything that is wrong.
 """
@@ -11,17 +11,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kinde_guard.claims import RULES
 from kinde_guard.cli.explain import wording
 from kinde_guard.cli.explain.checks import Check, Outcome
 from kinde_guard.cli.explain.fetch_log import FetchLog
-from kinde_guard.errors import GuardError, InvalidToken, KeysUnavailable, UnsupportedAlgorithm
-from kinde_guard.jws import CompactJws, check_signature, parse
+from kinde_guard.jose.compact_jws import CompactJws, check_signature, parse
 from kinde_guard.keys import PublicKey, RemoteKeySet
-from kinde_guard.settings import Settings
-from kinde_guard.stats import Recorder
-from kinde_guard.token import AccessToken
-from kinde_guard.verifier import Verifier, claims_of
+from kinde_guard.verification.access_token import AccessToken
+from kinde_guard.verification.claims import RULES
+from kinde_guard.verification.verifier import Verifier, claims_of
+from kinde_guard.vocabulary.errors import (
+    GuardError,
+    InvalidToken,
+    KeysUnavailable,
+    UnsupportedAlgorithm,
+)
+from kinde_guard.vocabulary.events import Recorder
+from kinde_guard.vocabulary.settings import Settings
 
 
 @dataclass(slots=True)

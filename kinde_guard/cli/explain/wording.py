@@ -10,9 +10,9 @@ from typing import Any
 
 from kinde_guard.cli.explain.checks import Check, Outcome
 from kinde_guard.cli.explain.moments import absolute, relative, span
-from kinde_guard.jws import CompactJws
+from kinde_guard.jose.compact_jws import CompactJws
 from kinde_guard.keys import PublicKey
-from kinde_guard.settings import Settings
+from kinde_guard.vocabulary.settings import Settings
 
 Describe = Callable[[Mapping[str, Any], Settings, float, str], Check]
 
@@ -205,7 +205,7 @@ CLAIMS: Mapping[str, Describe] = {
     "for_audience": audience,
     "well_typed": kinds,
 }
-"""Who describes which of :data:`kinde_guard.claims.RULES`."""
+"""Who describes which of :data:`kinde_guard.verification.claims.RULES`."""
 
 
 def _list(value: object) -> str:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Collection, Mapping
 from rich.console import Console
 
 from kinde_guard import ConfigurationError
+from kinde_guard.audit.findings import findings
+from kinde_guard.audit.operations import walk
 from kinde_guard.cli.app_loading import load_app
 from kinde_guard.cli.errors import WrongUsage
 from kinde_guard.cli.routes.formats import Format
 from kinde_guard.cli.routes.report import Report, to_json, to_markdown
 from kinde_guard.cli.routes.table import show
-from kinde_guard.route_check import findings
-from kinde_guard.route_walk import walk
 
 
 def run_routes(address: str, *, check: bool, format_: Format, allow: Collection[str]) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from kinde_guard.audit.findings import Finding
+from kinde_guard.audit.operations import Operation
 from kinde_guard.cli.routes.wording import needs_in_words, note_of
-from kinde_guard.route_check import Finding
-from kinde_guard.route_walk import Operation
 
 
 @dataclass(frozen=True, slots=True)

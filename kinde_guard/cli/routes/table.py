@@ -8,11 +8,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from kinde_guard.audit.findings import Finding
+from kinde_guard.audit.operations import Operation
 from kinde_guard.cli.plain_text import printable
 from kinde_guard.cli.routes.report import Report
 from kinde_guard.cli.routes.wording import OPEN, PUBLIC, TOKEN, needs_in_words, note_of
-from kinde_guard.route_check import Finding
-from kinde_guard.route_walk import Operation
 
 WIDE = 72
 """From so many columns on there is room for what the routes do."""

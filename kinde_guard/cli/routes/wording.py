@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kinde_guard.needs import Needs
-from kinde_guard.route_walk import Kind, Operation
-from kinde_guard.scopes import ScopeRule
+from kinde_guard.audit.operations import Kind, Operation
+from kinde_guard.requirements.requirement import Needs
+from kinde_guard.verification.scopes import ScopeRule
 
 PUBLIC = "public"
 TOKEN = "a token, any"  # noqa: S105 - no password

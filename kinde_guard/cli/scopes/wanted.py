@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from kinde_guard.route_walk import Operation, walk
+from kinde_guard.audit.operations import Operation, walk
 
 MAX_DESCRIPTION: Final = 200
 """Characters of a description; what many routes share is not described by all of them."""

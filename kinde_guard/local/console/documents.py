@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 
+from kinde_guard.jose.strict_json import loads
 from kinde_guard.local.console.operations import Operation, operations_of
 from kinde_guard.local.console.problems import Invalid
-from kinde_guard.strict_json import loads
 
 MAX_BYTES: Final = 1_048_576
 MAX_DOCUMENTS: Final = 32

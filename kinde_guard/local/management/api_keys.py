@@ -14,14 +14,14 @@ from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
-from kinde_guard.dependencies import current_token
 from kinde_guard.local.management.apis import existing_api
 from kinde_guard.local.management.envelope import Absent, Refused, Success
 from kinde_guard.local.management.operations import Operations
 from kinde_guard.local.management.paging import ItemId, PageSize, by_id
 from kinde_guard.local.management.texts import MAX_ITEMS, Body, Id, Title, date_time
 from kinde_guard.local.store import Api, ApiKey, KeyStatus, KeyType, NotThere
-from kinde_guard.token import AccessToken
+from kinde_guard.requirements.scopes import current_token
+from kinde_guard.verification.access_token import AccessToken
 
 if TYPE_CHECKING:
     from kinde_guard.local.tenant import Tenant

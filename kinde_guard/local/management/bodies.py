@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from kinde_guard.dependencies import ScopeDependency
+from kinde_guard.jose.strict_json import loads
 from kinde_guard.local.management.envelope import Refused
-from kinde_guard.strict_json import loads
+from kinde_guard.requirements.scopes import ScopeDependency
 
 MAX_BYTES: Final = 262_144
 CONTENT_TYPE: Final = "application/json"

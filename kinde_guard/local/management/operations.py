@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter, Depends
 
-from kinde_guard.dependencies import require_scopes
 from kinde_guard.local.management.bodies import ScopesFirst
 from kinde_guard.local.management.envelope import documented
 from kinde_guard.local.management.scope_policy import Endpoint, endpoint
+from kinde_guard.requirements.scopes import require_scopes
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from kinde_guard import MissingToken
-from kinde_guard.public_paths import PublicPaths, route_path
+from kinde_guard.asgi.public_paths import PublicPaths, route_path
 from tests.attack.bypass.target import MakeGuard, Target
 from tests.core.exchange import call, check_refusal
 from tests.mint import Tenant

@@ -88,7 +88,7 @@ def tenant(key: SigningKey, keys: LoopbackKeyServer, clock: FrozenClock) -> Tena
 @pytest.fixture
 def closing(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Application:
     # The clock of these tests is moved by hand, so it is looked at often.
-    monkeypatch.setattr("kinde_guard.expiry.LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("kinde_guard.asgi.websocket_expiry.LONGEST_PAUSE", 0.01)
     return Application(tenant.issuer, tenant.clock, close_on_expiry=True)
 
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from kinde_guard.client import ClientCredentials, ClientCredentialsError, TokenGrant
-from kinde_guard.errors import ConfigurationError
+from kinde_guard.vocabulary.errors import ConfigurationError
 from tests.attack.secrecy.conftest import Logs
 from tests.attack.secrecy.marks import Marks, everything_of
 from tests.mint import FrozenClock

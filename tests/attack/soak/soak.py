@@ -34,7 +34,7 @@ from fastapi import Depends, FastAPI
 from rich.progress import Progress
 
 from kinde_guard import KindeGuard, require_scopes
-from kinde_guard.stats import GuardEvent
+from kinde_guard.vocabulary.events import GuardEvent
 from tests.attack.soak.issuer import Issued, Issuer
 from tests.attack.soak.key_server import FlakyKeyServer
 from tests.core.exchange import Answer, call

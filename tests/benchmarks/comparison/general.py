@@ -10,8 +10,8 @@ from jwt.algorithms import RSAAlgorithm
 
 from kinde_guard import KeySet, KindeGuard, RemoteKeySet
 from kinde_guard.keys import PublicKey
-from kinde_guard.stats import Recorder
-from kinde_guard.verifier import Verifier
+from kinde_guard.verification.verifier import Verifier
+from kinde_guard.vocabulary.events import Recorder
 
 
 class _HeldKeys(RemoteKeySet):

@@ -17,7 +17,7 @@ from typing import Final, cast
 import httpx
 
 from kinde_guard import RemoteKeySet
-from kinde_guard.errors import KeysUnavailable, UnknownKey
+from kinde_guard.vocabulary.errors import KeysUnavailable, UnknownKey
 from tests.benchmarks.fleets.tenant import Tenant
 
 URL: Final = "https://acme.kinde.com/.well-known/jwks"

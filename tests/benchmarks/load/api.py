@@ -18,7 +18,7 @@ from fastapi import Depends, FastAPI
 from pydantic import BaseModel
 
 from kinde_guard import KindeGuard, require_scopes
-from kinde_guard.stats import GuardStats
+from kinde_guard.vocabulary.events import GuardStats
 
 ISSUER: Final = "https://acme.kinde.com"
 AUDIENCE: Final = "https://api.acme.example"

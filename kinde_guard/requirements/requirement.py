@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 
-from kinde_guard.scopes import ScopeRule, scope_names
+from kinde_guard.verification.scopes import ScopeRule, scope_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from starlette.authentication import AuthCredentials, UnauthenticatedUser
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from kinde_guard.token import AccessToken
+from kinde_guard.verification.access_token import AccessToken
 
 if TYPE_CHECKING:
     from kinde_guard.guard import KindeGuard

@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from kinde_guard.answers import UNAUTHORIZED, Refusal
-from kinde_guard.errors import ExpiredToken, GuardError
-from kinde_guard.event_loop import Run, running_loop
-from kinde_guard.token import AccessToken
+from kinde_guard.asgi.responses import UNAUTHORIZED, Refusal
+from kinde_guard.verification.access_token import AccessToken
+from kinde_guard.vocabulary.errors import ExpiredToken, GuardError
+from kinde_guard.vocabulary.event_loop import Run, running_loop
 
 if TYPE_CHECKING:
     from kinde_guard.guard import KindeGuard

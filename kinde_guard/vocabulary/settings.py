@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from kinde_guard.errors import ConfigurationError
+from kinde_guard.vocabulary.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import httpx
 
-    from kinde_guard.stats import GuardEvent
+    from kinde_guard.vocabulary.events import GuardEvent
 
 ASYMMETRIC_ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}

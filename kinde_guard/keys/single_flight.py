@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from kinde_guard.event_loop import Run, Work, running_loop
+from kinde_guard.vocabulary.event_loop import Run, Work, running_loop
 
 T = TypeVar("T")
 

@@ -14,14 +14,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from kinde_guard.errors import (
+from kinde_guard.jose.strict_json import object_of
+from kinde_guard.vocabulary.errors import (
     InvalidSignature,
     InvalidToken,
     MalformedToken,
     UnknownKey,
     UnsupportedAlgorithm,
 )
-from kinde_guard.strict_json import object_of
 
 
 class VerificationKey(Protocol):

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketState
 
-from kinde_guard.admission import admission
-from kinde_guard.challenges import challenge, problem
-from kinde_guard.errors import AccessDenied, GuardError, KeysUnavailable
+from kinde_guard.asgi.auth_state import admission
+from kinde_guard.asgi.challenges import challenge, problem
+from kinde_guard.vocabulary.errors import AccessDenied, GuardError, KeysUnavailable
 
 # WebSocket close codes that IANA registers for these two cases.
 UNAUTHORIZED, FORBIDDEN = 3000, 3003

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kinde_guard.errors import (
+from kinde_guard.vocabulary.errors import (
     ExpiredToken,
     ImmatureToken,
     InvalidClaim,

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from kinde_guard.claims import HASURA, audience_of
-from kinde_guard.jws import payload_of
-from kinde_guard.scopes import granted_scopes
-from kinde_guard.strict_json import loads
+from kinde_guard.jose.compact_jws import payload_of
+from kinde_guard.jose.strict_json import loads
+from kinde_guard.verification.claims import HASURA, audience_of
+from kinde_guard.verification.scopes import granted_scopes
 
 _write = object.__setattr__
 

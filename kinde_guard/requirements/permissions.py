@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from starlette.requests import HTTPConnection
 
-from kinde_guard.errors import (
+from kinde_guard.requirements.dependency import TokenDependency, check_parentheses, refused
+from kinde_guard.requirements.requirement import Needs
+from kinde_guard.requirements.routes import permissions_of_route, route_of
+from kinde_guard.verification.access_token import AccessToken
+from kinde_guard.verification.scopes import ScopeRule, scope_names
+from kinde_guard.vocabulary.errors import (
     ConfigurationError,
     InsufficientPermissions,
     InsufficientScope,
     WrongOrganization,
 )
-from kinde_guard.gate import TokenDependency, check_parentheses, refused
-from kinde_guard.needs import Needs
-from kinde_guard.routes import permissions_of_route, route_of
-from kinde_guard.scopes import ScopeRule, scope_names
-from kinde_guard.token import AccessToken
 
 _TOKEN = ScopeRule()
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from starlette.types import Message, Scope, Send
 
-from kinde_guard.errors import InvalidRequest, MalformedToken
+from kinde_guard.vocabulary.errors import InvalidRequest, MalformedToken
 
 SUBPROTOCOL = "bearer"
 

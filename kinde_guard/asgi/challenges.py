@@ -9,7 +9,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from kinde_guard.errors import (
+from kinde_guard.vocabulary.errors import (
     GuardError,
     InsufficientPermissions,
     InsufficientScope,

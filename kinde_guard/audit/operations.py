@@ -2,7 +2,7 @@
 
 Walks what FastAPI and Starlette really route: included routers, mounted applications (nested, with
 guards of their own), WebSockets, plain routes, static files, frontends. Nothing is called. For the
-command ``routes``, for ``explain`` and for :func:`kinde_guard.route_check.assert_guarded`.
+command ``routes``, for ``explain`` and for :func:`kinde_guard.audit.findings.assert_guarded`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from starlette.middleware import Middleware
 from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from kinde_guard.asgi.public_paths import PublicPaths
+from kinde_guard.audit.path_template import PathTemplate
 from kinde_guard.middleware import KindeGuardMiddleware
-from kinde_guard.needs import Needs
-from kinde_guard.path_template import PathTemplate
-from kinde_guard.public_paths import PublicPaths
-from kinde_guard.routes import GuardedRoute, needs_of
-from kinde_guard.scopes import ScopeRule
+from kinde_guard.requirements.requirement import Needs
+from kinde_guard.requirements.routes import GuardedRoute, needs_of
+from kinde_guard.verification.scopes import ScopeRule
 
 if TYPE_CHECKING:
     from kinde_guard.guard import KindeGuard

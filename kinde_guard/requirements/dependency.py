@@ -7,18 +7,18 @@ from abc import abstractmethod
 from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
-from kinde_guard.admission import admission
-from kinde_guard.answers import answer_refusal
-from kinde_guard.errors import (
+from kinde_guard.asgi.auth_state import admission
+from kinde_guard.asgi.responses import answer_refusal
+from kinde_guard.requirements.requirement import Requirement, security_rule
+from kinde_guard.requirements.routes import scopes_of_route
+from kinde_guard.verification.access_token import AccessToken
+from kinde_guard.verification.scopes import ScopeRule
+from kinde_guard.vocabulary.errors import (
     ConfigurationError,
     GuardError,
     InsufficientScope,
     MissingToken,
 )
-from kinde_guard.needs import Requirement, security_rule
-from kinde_guard.routes import scopes_of_route
-from kinde_guard.scopes import ScopeRule
-from kinde_guard.token import AccessToken
 
 NO_SCOPES = SecurityScopes()
 """What FastAPI gives a dependency without a ``Security`` around it."""

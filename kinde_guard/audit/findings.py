@@ -20,8 +20,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from kinde_guard.public_paths import PublicPaths
-from kinde_guard.route_walk import ANY, WEBSOCKET, Kind, Operation, Post, walk
+from kinde_guard.asgi.public_paths import PublicPaths
+from kinde_guard.audit.operations import ANY, WEBSOCKET, Kind, Operation, Post, walk
 
 REMEDIES = {
     "no_guard": "call guard.install(app) where the application is made",
@@ -209,7 +209,7 @@ def answering(operations: Iterable[Operation], method: str, path: str) -> Operat
     """Return the operation that answers a request; ``None`` if none does.
 
     Args:
-        operations: those of :func:`kinde_guard.route_walk.routed`, in order.
+        operations: those of :func:`kinde_guard.audit.operations.routed`, in order.
         method: an HTTP method in capitals, or ``WS``.
         path: the path of the request, percent-decoded, from the root of the application.
     """

@@ -13,11 +13,16 @@ from functools import cache
 from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
-from kinde_guard.admission import admission
-from kinde_guard.gate import NO_SCOPES, TokenDependency, check_parentheses, lacking
-from kinde_guard.needs import Needs, Requirement
-from kinde_guard.scopes import ScopeRule, scope_names
-from kinde_guard.token import AccessToken
+from kinde_guard.asgi.auth_state import admission
+from kinde_guard.requirements.dependency import (
+    NO_SCOPES,
+    TokenDependency,
+    check_parentheses,
+    lacking,
+)
+from kinde_guard.requirements.requirement import Needs, Requirement
+from kinde_guard.verification.access_token import AccessToken
+from kinde_guard.verification.scopes import ScopeRule, scope_names
 
 
 class ScopeDependency(TokenDependency):

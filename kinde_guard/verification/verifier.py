@@ -12,16 +12,16 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from kinde_guard.claims import ClaimsPolicy
-from kinde_guard.errors import MalformedToken, UnsupportedAlgorithm
-from kinde_guard.jws import CompactJws, ascii_bytes, check_signature, parse
+from kinde_guard.jose.compact_jws import CompactJws, ascii_bytes, check_signature, parse
+from kinde_guard.jose.strict_json import object_of
 from kinde_guard.keys import RemoteKeySet
-from kinde_guard.scopes import granted_scopes
-from kinde_guard.settings import Settings
-from kinde_guard.stats import Recorder
-from kinde_guard.strict_json import object_of
-from kinde_guard.token import AccessToken
-from kinde_guard.token_cache import TokenCache, VerifiedToken
+from kinde_guard.verification.access_token import AccessToken
+from kinde_guard.verification.claims import ClaimsPolicy
+from kinde_guard.verification.scopes import granted_scopes
+from kinde_guard.verification.token_cache import TokenCache, VerifiedToken
+from kinde_guard.vocabulary.errors import MalformedToken, UnsupportedAlgorithm
+from kinde_guard.vocabulary.events import Recorder
+from kinde_guard.vocabulary.settings import Settings
 
 # RFC 9068, 2.1, and what Kinde writes; RFC 7515, 4.1.9: "application/" may be left out, and media
 # types have no case.

@@ -14,9 +14,9 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
 from starlette.types import Scope
 
-from kinde_guard.needs import Needs, Requirement, merged
-from kinde_guard.operation_scopes import check_distinct, operation_scope
-from kinde_guard.scopes import ScopeRule
+from kinde_guard.requirements.operation import check_distinct, operation_scope
+from kinde_guard.requirements.requirement import Needs, Requirement, merged
+from kinde_guard.verification.scopes import ScopeRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The guard's side of ASGI: credentials, public paths, authentication state, responses."""

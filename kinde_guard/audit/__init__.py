@@ -1,0 +1,1 @@
+"""The operations of an application, what each requires, and what is wrong with them."""

@@ -1,0 +1,1 @@
+"""Compact JWS and strict JSON, parsed before anything in them is trusted."""

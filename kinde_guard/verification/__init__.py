@@ -1,0 +1,1 @@
+"""Verification of access tokens: signature, claims, granted scopes, cache of verified tokens."""

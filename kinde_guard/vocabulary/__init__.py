@@ -1,0 +1,1 @@
+"""Words that every other room uses: errors, settings, events, the event loop."""
