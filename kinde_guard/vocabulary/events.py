@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 logger = logging.getLogger("kinde_guard")
 
@@ -67,6 +67,26 @@ class GuardStats:
     revocations_age: float | None = None
 
 
+class CredentialIds(NamedTuple):
+    """The ids of a credential whose signature is right, for events and the log.
+
+    Attributes:
+        client_id: ``azp``.
+        token_id: ``jti``, or the id of an API key.
+        org_code: the organization.
+    """
+
+    client_id: str | None = None
+    token_id: str | None = None
+    org_code: str | None = None
+
+    @classmethod
+    def of(cls, claims: Mapping[str, Any]) -> CredentialIds:
+        """Read the ids from verified claims; what is not a string is left out."""
+        named = (claims.get("azp"), claims.get("jti", claims.get("key_id")), claims.get("org_code"))
+        return cls(*(value if isinstance(value, str) else None for value in named))
+
+
 class Recorder:
     """Counts what happens in one guard and tells whoever listens.
 
@@ -98,11 +118,21 @@ class Recorder:
         if self._on_event is not None:
             _tell(self._on_event, GuardEvent("verified"))
 
-    def refused(self, reason: str) -> None:
-        """Count a refusal."""
+    def rejected(
+        self,
+        reason: str,
+        status: int,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        raw_path: str | None = None,
+        ids: CredentialIds = CredentialIds(),  # noqa: B008 - immutable
+    ) -> None:
+        """Count a rejection."""
         self._rejected[reason] = self._rejected.get(reason, 0) + 1
         if self._on_event is not None:
-            _tell(self._on_event, GuardEvent("rejected", reason=reason))
+            event = GuardEvent("rejected", reason, "", status, method, path, *ids)
+            _tell(self._on_event, event)
 
     def fetched(self, issuer: str, *, succeeded: bool) -> None:
         """Count a fetch of keys."""
@@ -112,7 +142,7 @@ class Recorder:
             name: EventName = "keys_fetched" if succeeded else "keys_failed"
             _tell(self._on_event, GuardEvent(name, issuer=issuer))
 
-    def snapshot(self, key_age: float | None) -> GuardStats:
+    def snapshot(self, key_age: float | None, revocations_age: float | None = None) -> GuardStats:
         """Return the counters as they are now."""
         return GuardStats(
             verified=self.verified,
@@ -121,6 +151,7 @@ class Recorder:
             key_fetches=self.key_fetches,
             key_fetch_failures=self.key_fetch_failures,
             key_age=key_age,
+            revocations_age=revocations_age,
         )
 
 
