@@ -27,7 +27,7 @@ from kinde_guard.asgi.rejections import UNAUTHORIZED, respond
 from kinde_guard.engine import GuardEngine
 from kinde_guard.verification.access_token import AccessToken
 from kinde_guard.vocabulary.errors import ExpiredToken, GuardError
-from kinde_guard.vocabulary.event_loop import Run, running_loop
+from kinde_guard.vocabulary.event_loop import BackgroundTask, running_loop
 
 LONGEST_PAUSE = 60.0
 """Seconds: then the clock is looked at again, because it may have been set or have stood still."""
@@ -86,7 +86,7 @@ class _ExpiringConnection:
         self._accepted = False
         self._disconnected = False
         self._interrupt: Callable[[], None] | None = None
-        self.close_task: Run[None] | None = None
+        self.close_task: BackgroundTask[None] | None = None
 
     async def watch(self) -> None:
         """End the WebSocket at its time, whatever the application does meanwhile."""
