@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 from typing import Self
 
-from kinde_guard.jose.compact_jws import payload_of
-from kinde_guard.jose.strict_json import object_of
+from kinde_guard.jose.compact_jws import decode_payload
+from kinde_guard.jose.strict_json import parse_object_or_none
 from kinde_guard.keys import RemoteKeySet
 from kinde_guard.verification.access_token import AccessToken
 from kinde_guard.verification.verifier import Verifier
@@ -168,7 +168,7 @@ class GuardEngine:
         if raw is None or not isinstance(error, _AFTER_SIGNATURE) or _has_no_dot(raw):
             return CredentialIds()
         text = raw if isinstance(raw, str) else raw.decode("ascii", "replace")
-        claims = object_of(payload_of(text)) or {}
+        claims = parse_object_or_none(decode_payload(text)) or {}
         return CredentialIds.of(claims)
 
     async def warm(self) -> None:
