@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from kinde_guard.asgi.public_paths import PublicPaths
+from kinde_guard.asgi.rejected_request import OUTSIDE_OF_REQUESTS, RejectedRequest
 from kinde_guard.asgi.responses import answer_refusal
 from kinde_guard.keys import RemoteKeySet
 from kinde_guard.middleware import KindeGuardMiddleware
@@ -27,7 +28,7 @@ from kinde_guard.vocabulary.errors import (
     GuardError,
     KeysUnavailable,
 )
-from kinde_guard.vocabulary.events import GuardEvent, GuardStats, Recorder
+from kinde_guard.vocabulary.events import CredentialIds, GuardEvent, GuardStats, Recorder
 from kinde_guard.vocabulary.settings import Settings
 
 if TYPE_CHECKING:
@@ -104,12 +105,12 @@ class KindeGuard:
         **options: Unpack[GuardOptions],
     ) -> None:
         self.settings = Settings(domain=domain, audience=audience, **options)
-        self._recorder = Recorder(self.settings.on_event)
+        self.recorder = Recorder(self.settings.on_event, monotonic=self.settings.monotonic)
         self._key_sets = {
             issuer: self._remote_keys(issuer, url)
             for issuer, url in self.settings.jwks_urls.items()
         }
-        self.verifier = Verifier(self.settings, self._key_sets, self._recorder)
+        self.verifier = Verifier(self.settings, self._key_sets, self.recorder)
 
     @classmethod
     def from_env(cls, **settings: Any) -> Self:  # noqa: ANN401 - any setting
@@ -158,7 +159,7 @@ class KindeGuard:
     def stats(self) -> GuardStats:
         """The counters as they are now."""
         ages = [keys.age for keys in self._key_sets.values()]
-        return self._recorder.snapshot(max((age for age in ages if age is not None), default=None))
+        return self.recorder.snapshot(max((age for age in ages if age is not None), default=None))
 
     def install(self, app: Starlette) -> None:
         """Protect a FastAPI or Starlette application.
@@ -207,14 +208,29 @@ class KindeGuard:
             'malformed_token'
         """
         try:
-            return await self.verifier.verify(raw)
+            token = await self.verifier.verify(raw)
         except GuardError as error:
             self.refused(error)
+            self.recorder.request_ended(error.reason)
             raise
+        self.recorder.request_ended(None)
+        return token
 
-    def refused(self, error: GuardError) -> None:
-        """Count a refusal, for the middleware and the dependencies."""
-        self._recorder.refused(error.reason)
+    def refused(
+        self,
+        error: GuardError,
+        request: RejectedRequest = OUTSIDE_OF_REQUESTS,
+        token: AccessToken | None = None,
+    ) -> None:
+        """Report a rejection, for the middleware and the dependencies."""
+        self.recorder.rejected(
+            error.reason,
+            error.status,
+            request.method,
+            request.path,
+            raw_path=request.raw_path,
+            ids=CredentialIds() if token is None else CredentialIds.of(token.claims),
+        )
 
     async def warm(self) -> None:
         """Fetch the keys that are not in hand yet.
@@ -252,6 +268,7 @@ class KindeGuard:
         """End what is under way in this event loop. The guard can be used again afterwards."""
         for keys in self._key_sets.values():
             await keys.aclose()
+        self.recorder.flush()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -267,7 +284,7 @@ class KindeGuard:
         settings = self.settings
 
         def on_fetch(succeeded: bool) -> None:
-            self._recorder.fetched(issuer, succeeded=succeeded)
+            self.recorder.keys_fetched(issuer, succeeded=succeeded)
 
         return RemoteKeySet(
             url,

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from kinde_guard.asgi.auth_state import admit
 from kinde_guard.asgi.credentials import answer_subprotocol, bearer_token
 from kinde_guard.asgi.public_paths import PublicPaths, route_path
+from kinde_guard.asgi.rejected_request import RejectedRequest
 from kinde_guard.asgi.responses import Refusal
 from kinde_guard.asgi.websocket_expiry import UntilExpiry
 from kinde_guard.requirements.routes import check_operation_scopes
@@ -77,18 +78,24 @@ class KindeGuardMiddleware:
                 raise MissingToken
             token = None if raw is None else await self._verifier.verify(raw)
         except GuardError as error:
-            self.guard.refused(error)
+            self.guard.refused(error, RejectedRequest.of(scope))
+            self.guard.recorder.request_ended(error.reason)
             await self._refuse(error, scope, receive, send)
             return
         # Reports of a handler's errors show the variables of this frame.
         del raw
-        admit(scope, self.guard, token)
+        admitted = admit(scope, self.guard, token)
         app = self.app
         if scope["type"] == "websocket":
             send = answer_subprotocol(scope, send)
             if token is not None and self.guard.settings.close_on_expiry:
                 app = UntilExpiry(app, self.guard, token)
-        await self._serve(app, scope, receive, send)
+        try:
+            await self._serve(app, scope, receive, send)
+        finally:
+            # Public requests without a token are none of the guard's decisions.
+            if token is not None or admitted.rejection is not None:
+                self.guard.recorder.request_ended(admitted.rejection)
 
     def _requires_token(self, scope: Scope) -> bool:
         return not (_is_preflight(scope) or route_path(scope) in self._public)

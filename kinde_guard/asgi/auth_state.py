@@ -25,11 +25,13 @@ class Admission(AuthCredentials):
     Attributes:
         guard: who let it in.
         token: the verified token; ``None`` on public paths where none was presented.
+        rejection: the reason for which a dependency rejected the request.
     """
 
     def __init__(self, guard: KindeGuard, token: AccessToken | None) -> None:
         self.guard = guard
         self.token = token
+        self.rejection: str | None = None
 
     @property
     def scopes(self) -> list[str]:  # type: ignore[override]
@@ -41,10 +43,11 @@ class Admission(AuthCredentials):
         return [] if self.token is None else sorted(self.token.scopes)
 
 
-def admit(scope: Scope, guard: KindeGuard, token: AccessToken | None) -> None:
+def admit(scope: Scope, guard: KindeGuard, token: AccessToken | None) -> Admission:
     """Write down who comes: for the dependencies, and as Starlette's ``user`` and ``auth``."""
-    scope[_SCOPE_KEY] = scope["auth"] = Admission(guard, token)
+    admitted = scope[_SCOPE_KEY] = scope["auth"] = Admission(guard, token)
     scope["user"] = UnauthenticatedUser() if token is None else token
+    return admitted
 
 
 def admission(scope: Scope) -> Admission:

@@ -8,6 +8,7 @@ from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
 from kinde_guard.asgi.auth_state import admission
+from kinde_guard.asgi.rejected_request import RejectedRequest
 from kinde_guard.asgi.responses import answer_refusal
 from kinde_guard.requirements.requirement import Requirement, security_rule
 from kinde_guard.requirements.routes import scopes_of_route
@@ -85,7 +86,9 @@ def lacking(connection: HTTPConnection, rule: ScopeRule) -> GuardError:
 
 def refused(connection: HTTPConnection, error: GuardError) -> GuardError:
     """Count a refusal, see to it that it is answered, and return it to be raised."""
-    admission(connection.scope).guard.refused(error)
+    admitted = admission(connection.scope)
+    admitted.rejection = error.reason
+    admitted.guard.refused(error, RejectedRequest.of(connection.scope), admitted.token)
     handlers = connection.scope.get("starlette.exception_handlers")
     if handlers is not None:
         # A mounted application answers exceptions itself, with 500 where it knows no handler. It

@@ -9,7 +9,8 @@ that names another issuer is checked with that issuer's keys or not at all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kinde_guard.jose.compact_jws import CompactJws, ascii_bytes, check_signature, parse
@@ -80,9 +81,13 @@ class Verifier:
         verified = self._cache.get(digest)
         cached = verified is not None
         if verified is None:
-            verified = await self._examine(token)
+            on_duration = self._recorder.on_duration
+            if on_duration is None:
+                verified = await self._examine(token)
+            else:
+                verified = await self._examine_timed(token, on_duration)
             self._cache.put(digest, verified)
-        self._recorder.accepted(cached=cached)
+        self._recorder.verified(cached=cached)
         return AccessToken.verified(token.decode(), verified.scopes)
 
     def sized(self, raw: str | bytes) -> bytes:
@@ -102,6 +107,15 @@ class Verifier:
         # meets the first one's keys, and then fails for whichever of the two is wrong first.
         issuer = claims.get("iss")
         return self._key_sets.get(issuer if isinstance(issuer, str) else "", self._first_key_set)
+
+    async def _examine_timed(
+        self, token: bytes, on_duration: Callable[[float], None]
+    ) -> VerifiedToken:
+        started = time.perf_counter()
+        try:
+            return await self._examine(token)
+        finally:
+            on_duration(time.perf_counter() - started)
 
     async def _examine(self, token: bytes) -> VerifiedToken:
         parsed = parse(token, self._headers)
