@@ -21,6 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "keys": {"keys"},
     "policy": {"verification"},
     "face": {"asgi", "requirements", "middleware", "openapi", "guard", "public", "audit"},
+    "extras": {"telemetry", "prometheus"},
     "tools": {"cli", "local", "testing", "__main__"},
 }
 #: Beside the floors: may import errors and nothing else of ours.
