@@ -12,8 +12,8 @@ metric                                     labels   what
 ``kinde_guard_revocations_age_seconds``             seconds since revocations were last read
 =========================================  =======  ==============================================
 
-The two ages are absent while there is nothing that could have an age. Needs the extra
-``prometheus``.
+Every reason is shown from the start, with 0. The two ages are absent while there is nothing that
+could have an age. Needs the extra ``prometheus``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from kinde_guard.vocabulary.errors import GuardError
 
 if TYPE_CHECKING:
     from kinde_guard.guard import KindeGuard
@@ -81,6 +83,17 @@ class GuardCollector(Collector):
 def _rejections(stats: GuardStats) -> Metric:
     text = "Requests that were rejected, by reason."
     family = CounterMetricFamily("kinde_guard_rejected", text, labels=["reason"])
-    for reason, count in sorted(stats.rejected.items()):
+    # A series that began with its first rejection would hide that one from rate() and increase().
+    counts = {**dict.fromkeys(_reasons(GuardError), 0), **stats.rejected}
+    for reason, count in sorted(counts.items()):
         family.add_metric([reason], count)
     return family
+
+
+def _reasons(error: type[GuardError]) -> Iterator[str]:
+    """Yield the reasons of the classes that have no subclass of their own."""
+    subclasses = error.__subclasses__()
+    if not subclasses:
+        yield error.reason
+    for subclass in subclasses:
+        yield from _reasons(subclass)
