@@ -27,7 +27,7 @@ from prometheus_client.registry import Collector
 from kinde_guard.vocabulary.errors import GuardError
 
 if TYPE_CHECKING:
-    from kinde_guard.guard import KindeGuard
+    from kinde_guard.engine import GuardEngine
     from kinde_guard.vocabulary.events import GuardStats
 
 _COUNTERS = {
@@ -63,7 +63,7 @@ class GuardCollector(Collector):
         True
     """
 
-    def __init__(self, guard: KindeGuard) -> None:
+    def __init__(self, guard: GuardEngine) -> None:
         self._guard = guard
 
     def collect(self) -> Iterator[Metric]:

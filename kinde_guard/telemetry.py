@@ -35,7 +35,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
 
 if TYPE_CHECKING:
-    from kinde_guard.guard import KindeGuard
+    from kinde_guard.engine import GuardEngine
     from kinde_guard.vocabulary.events import GuardEvent
 
 OUTCOME, REASON = "kinde_guard.outcome", "kinde_guard.reason"
@@ -67,7 +67,7 @@ A dependency may reject the request later, inside of a span that FastAPI makes f
 """
 
 
-def instrument(guard: KindeGuard, *, meter_provider: MeterProvider | None = None) -> None:
+def instrument(guard: GuardEngine, *, meter_provider: MeterProvider | None = None) -> None:
     """Measure a guard with OpenTelemetry, from now on.
 
     Call it once for each guard, where the guard is made.
@@ -93,7 +93,7 @@ def instrument(guard: KindeGuard, *, meter_provider: MeterProvider | None = None
     guard.recorder.add_observer(_annotate_span)
 
 
-def _count_requests(guard: KindeGuard, meter: Meter) -> None:
+def _count_requests(guard: GuardEngine, meter: Meter) -> None:
     counter = meter.create_counter(
         "kinde_guard.requests", "{request}", "Requests by how they ended."
     )
@@ -108,7 +108,7 @@ def _verdict(reason: str | None) -> dict[str, str]:
     return {"outcome": "verified"} if reason is None else {"outcome": "rejected", "reason": reason}
 
 
-def _count_key_fetches(guard: KindeGuard, meter: Meter) -> None:
+def _count_key_fetches(guard: GuardEngine, meter: Meter) -> None:
     counter = meter.create_counter("kinde_guard.key_fetches", "{fetch}", "Fetches of a key set.")
     results = {"keys_fetched": "success", "keys_failed": "failure"}
 
@@ -120,7 +120,7 @@ def _count_key_fetches(guard: KindeGuard, meter: Meter) -> None:
     guard.recorder.add_observer(count)
 
 
-def _observe_key_age(guard: KindeGuard, meter: Meter) -> None:
+def _observe_key_age(guard: GuardEngine, meter: Meter) -> None:
     def observe(_: CallbackOptions) -> Iterable[Observation]:
         age = guard.stats.key_age
         return [] if age is None else [Observation(age)]
@@ -130,7 +130,7 @@ def _observe_key_age(guard: KindeGuard, meter: Meter) -> None:
     )
 
 
-def _measure_durations(guard: KindeGuard, meter: Meter) -> None:
+def _measure_durations(guard: GuardEngine, meter: Meter) -> None:
     histogram = meter.create_histogram(
         "kinde_guard.verify.duration",
         "s",

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 from kinde_guard.vocabulary.rejection_log import RejectionLog
 
@@ -53,14 +53,13 @@ class GuardEvent:
     org_code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialIds:
+class CredentialIds(NamedTuple):
     """The ids of a credential that a report may name: only of one whose signature is right.
 
     Attributes:
         client_id: ``azp``, the application that the token was issued to.
-        token_id: ``jti``.
-        org_code: the organization that the token is bound to.
+        token_id: ``jti``, or the id of an API key.
+        org_code: the organization that the credential is bound to.
     """
 
     client_id: str | None = None
@@ -75,8 +74,9 @@ class CredentialIds:
             >>> CredentialIds.of({"azp": "7cf6", "jti": 5})
             CredentialIds(client_id='7cf6', token_id=None, org_code=None)
         """
+        token_id = claims.get("jti", claims.get("key_id"))
         org_code = claims.get("org_code", claims.get("x-hasura-org-code"))
-        values = (claims.get("azp"), claims.get("jti"), org_code)
+        values = (claims.get("azp"), token_id, org_code)
         return cls(*(value if isinstance(value, str) else None for value in values))
 
 
@@ -214,8 +214,7 @@ class Recorder:
         """
         self._rejected[reason] = self._rejected.get(reason, 0) + 1
         if self._event_observers:
-            known = (ids.client_id, ids.token_id, ids.org_code)
-            self._notify(GuardEvent("rejected", reason, "", status, method, path, *known))
+            self._notify(GuardEvent("rejected", reason, "", status, method, path, *ids))
         shown_path = raw_path if path is None else path
         self._rejection_log.write(
             status, reason, method, shown_path, ids.client_id, ids.token_id, note
