@@ -51,7 +51,7 @@ class GuardEngine:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         settings.warn_of_plain_http()
-        self.recorder = Recorder(settings.on_event)
+        self.recorder = Recorder(settings.on_event, monotonic=settings.monotonic)
         self._key_sets = {
             issuer: self._remote_keys(issuer, url) for issuer, url in settings.jwks_urls.items()
         }
@@ -118,11 +118,14 @@ class GuardEngine:
             'malformed_token'
         """
         try:
-            return await self.authenticate(raw)
+            token = await self.authenticate(raw)
         except GuardError as error:
             self.complete(error)
             self.recorder.rejected(error.reason, error.status, ids=self.credential_ids(raw, error))
+            self.recorder.request_ended(error.reason)
             raise
+        self.recorder.request_ended(None)
+        return token
 
     async def authenticate(self, raw: str | bytes) -> AccessToken:
         """Verify a credential as :meth:`verify` does, without recording a rejection."""
@@ -145,7 +148,7 @@ class GuardEngine:
         revocations = self.settings.revocations
         if revocations is not None:
             (revocations.snapshot or await revocations.current()).check(identity.claims)
-        self.recorder.accepted(cached=False)
+        self.recorder.verified(cached=False)
         return AccessToken.of_api_key(identity.claims, identity.scopes)
 
     def complete(self, error: GuardError, scope: str | None = None) -> GuardError:
@@ -211,6 +214,7 @@ class GuardEngine:
             await self._api_keys.aclose()
         if self.settings.revocations is not None:
             await self.settings.revocations.aclose()
+        self.recorder.flush()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -226,7 +230,7 @@ class GuardEngine:
         settings = self.settings
 
         def on_fetch(succeeded: bool) -> None:
-            self.recorder.fetched(issuer, succeeded=succeeded)
+            self.recorder.keys_fetched(issuer, succeeded=succeeded)
 
         return RemoteKeySet(
             url,

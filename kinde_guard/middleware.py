@@ -106,10 +106,16 @@ class KindeGuardMiddleware:
         del credential
         state = self._state(scope, token)
         set_auth_state(scope, state)
-        if scope["type"] == "websocket":
-            await self._serve_websocket(state, scope, receive, send)
-        else:
-            await self._serve_http(state, scope, receive, send)
+        try:
+            if scope["type"] == "websocket":
+                await self._serve_websocket(state, scope, receive, send)
+            else:
+                await self._serve_http(state, scope, receive, send)
+        finally:
+            rejection = state.rejection
+            # A request without a credential on a public path is not decided by the guard.
+            if token is not None or rejection is not None:
+                guard.recorder.request_ended(None if rejection is None else rejection.reason)
 
     async def _verify(self, credential: Credential) -> AccessToken:
         if isinstance(credential, PresentedApiKey):
@@ -181,6 +187,7 @@ class KindeGuardMiddleware:
             raw_path=scope["path"],
             ids=guard.credential_ids(raw, error),
         )
+        guard.recorder.request_ended(error.reason)
         set_auth_state(scope, self._state(scope, None))
         await respond(error, scope, receive, send, handlers_outward(scope))
 

@@ -118,5 +118,6 @@ def route_template(scope: Scope) -> str | None:
     path = getattr(route, "path_format", None) or getattr(route, "path", None)
     if path is None:
         return None
-    outer = scope.get("app_root_path", "")
-    return f"{scope.get('root_path', '').removeprefix(outer)}{path}"
+    # What a server was told of a proxy's prefix is no mount; a mount keeps it as "app_root_path".
+    prefix = scope.get("root_path", "")
+    return f"{prefix.removeprefix(scope.get('app_root_path', prefix))}{path}"

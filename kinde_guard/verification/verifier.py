@@ -10,7 +10,8 @@ of the issuer that it claims.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -92,13 +93,17 @@ class Verifier:
         digest = sha256(token).digest()
         entry = self._cache.get(digest)
         if entry is None:
-            verified = await self._verify_unseen(token, digest)
-            self._recorder.accepted(cached=False)
+            on_duration = self._recorder.on_duration
+            if on_duration is None:
+                verified = await self._verify_unseen(token, digest)
+            else:
+                verified = await self._verify_timed(token, digest, on_duration)
+            self._recorder.verified(cached=False)
             return verified
         revocations = self._revocations
         if revocations is not None and revocations.snapshot is not entry.revocations:
             await self._check_again(token, digest, entry, revocations)
-        self._recorder.accepted(cached=True)
+        self._recorder.verified(cached=True)
         return AccessToken.verified(token.decode(), self._cache.scopes_of(entry))
 
     def check_size(self, raw: str | bytes) -> bytes:
@@ -150,6 +155,15 @@ class Verifier:
         snapshot = await _current(self._revocations)
         snapshot.check(claims)
         return snapshot
+
+    async def _verify_timed(
+        self, token: bytes, digest: bytes, on_duration: Callable[[float], None]
+    ) -> AccessToken:
+        started = time.perf_counter()
+        try:
+            return await self._verify_unseen(token, digest)
+        finally:
+            on_duration(time.perf_counter() - started)
 
     async def _verify_unseen(self, token: bytes, digest: bytes) -> AccessToken:
         parsed = parse(token, self._headers)
