@@ -1,7 +1,7 @@
 """What Kinde answers about a key, and when a key is good.
 
-Source: Kinde Management API, ``POST /api/v1/api_keys/verify``, ``GET /api/v1/api_keys/{key_id}`` and
-``GET /api/v1/apis``.
+Source: Kinde Management API, ``POST /api/v1/api_keys/verify``, ``GET /api/v1/apis`` and
+``GET /api/v1/api_keys/{key_id}``.
 """
 
 from __future__ import annotations
