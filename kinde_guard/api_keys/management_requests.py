@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from kinde_guard.api_keys.no_answer import NoAnswer
 from kinde_guard.jose.strict_json import object_of
+from kinde_guard.keys.fetch import TlsHandshake
 from kinde_guard.vocabulary.event_loop import running_loop
 from kinde_guard.vocabulary.urls import is_loopback
 
@@ -148,9 +149,10 @@ class Session:
             content=content,
             auth=None,
             follow_redirects=False,
+            extensions={"trace": TlsHandshake()},
         ) as response:
             body = await _read(response)
-        if self.token is not None and response.status_code == HTTPStatus.OK:
+        if self.token is not None and grant is not None and response.status_code == HTTPStatus.OK:
             self.token.accept(grant)
         return Answer(response.status_code, body, _retry_after(response.headers), grant)
 

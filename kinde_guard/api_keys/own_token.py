@@ -59,10 +59,9 @@ class OwnToken:
             return await self._credentials.afetch()
         return await loop.in_thread(self._credentials.fetch)
 
-    def accept(self, grant: TokenGrant | None) -> None:
+    def accept(self, grant: TokenGrant) -> None:
         """Note that Kinde accepted a token."""
-        if grant is not None:
-            self._accepted = grant, self._monotonic()
+        self._accepted = grant, self._monotonic()
 
     def is_accepted(self, grant: TokenGrant | None) -> bool:
         """Tell whether Kinde accepted a token a moment ago."""
