@@ -69,6 +69,3 @@ class BoundedMap(Generic[T]):
     def drop(self, digest: bytes) -> None:
         """Forget an entry, if there is one."""
         self._entries.pop(digest, None)
-
-    def __len__(self) -> int:
-        return len(self._entries)

@@ -5,7 +5,7 @@ Kinde's answer                            means
 ========================================  ==========================================
 200, a JSON object                        good or not good, as it reads
 400                                       not good
-401, our own token is good or not asked   not good
+401, our own token is good, or none sent  not good
 401 otherwise, 403, 404, 429, 5xx, 3xx    no answer
 200 with anything else, or no response    no answer
 ========================================  ==========================================
@@ -15,6 +15,7 @@ Source: Kinde Management API, ``POST /api/v1/api_keys/verify``.
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 
 from kinde_guard.api_keys.api_binding import APIS_PATH, ApiBinding
@@ -22,6 +23,8 @@ from kinde_guard.api_keys.management_requests import Answer, ManagementRequests,
 from kinde_guard.api_keys.no_answer import NoAnswer
 from kinde_guard.api_keys.verification_answer import VerifiedKey, parse_verified_key
 from kinde_guard.vocabulary.event_loop import running_loop
+
+logger = logging.getLogger("kinde_guard.api_keys")
 
 VERIFY_PATH = "/api/v1/api_keys/verify"
 
@@ -42,6 +45,7 @@ class KeyLookup:
         self._management = management
         self._binding = binding
         self._timeout = timeout
+        self._was_warned = False
 
     async def verify(self, key: bytes) -> VerifiedKey | None:
         """Return what Kinde knows of a good key; ``None`` if the key is not good.
@@ -72,6 +76,7 @@ class KeyLookup:
             if await self._refuses_token(session, answer):
                 raise NoAnswer("our own token is refused, and so was the next")
         if answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED}:
+            self._warn_of_401(answer)
             return None
         return parse_verified_key(answer.json_object())
 
@@ -86,6 +91,18 @@ class KeyLookup:
         if probe.status not in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise probe.refusal()
         return probe.status != HTTPStatus.OK
+
+    def _warn_of_401(self, answer: Answer) -> None:
+        # Kinde's pages contradict each other on whether verifying needs a token.
+        if answer.grant is None and answer.status == HTTPStatus.UNAUTHORIZED:
+            level = logging.DEBUG if self._was_warned else logging.WARNING
+            self._was_warned = True
+            logger.log(
+                level,
+                "%s: 401 without a token of our own, so the key was refused; if every key is, give"
+                " ApiKeys credentials",
+                self.url,
+            )
 
     async def _is_for_this_api(self, session: Session, verified: VerifiedKey) -> bool:
         if self._binding is None:

@@ -53,6 +53,7 @@ class KindeApi:
         self.requests: list[httpx.Request] = []
         self.verify: httpx.Response | Handler | Exception | None = None
         self.details: httpx.Response | None = None
+        self.apis_answer: httpx.Response | None = None
         self.token: httpx.Response | None = None
         self.accepts_token: Callable[[str], bool] = lambda token: True
 
@@ -98,6 +99,8 @@ class KindeApi:
         return httpx.Response(200, json={"code": "OK", "api_key": key})
 
     async def _apis(self, request: httpx.Request) -> httpx.Response:
+        if self.apis_answer is not None:
+            return self.apis_answer
         return httpx.Response(200, json={"code": "OK", "apis": self.apis})
 
     def _token_endpoint(self, request: httpx.Request) -> httpx.Response:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+
 import anyio
 import httpx
 import pytest
@@ -215,3 +218,48 @@ async def test_nothing_of_a_key_is_logged_or_shown(
     assert KEY.decode() not in told
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+async def test_probe_of_the_own_token_that_is_not_answered_decides_nothing(kinde: KindeApi) -> None:
+    kinde.verify = httpx.Response(401)
+    kinde.apis_answer = httpx.Response(429, headers={"RateLimit-Reset": "20"})
+    with pytest.raises(ApiKeysUnavailable) as caught:
+        await kinde.bind_to_api().verify(KEY)
+    assert caught.value.retry_after == 20
+
+
+async def test_401_without_a_token_of_our_own_is_a_warning_once(
+    kinde: KindeApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    kinde.verify = httpx.Response(401)
+    bound = kinde.bind()
+    caplog.clear()
+    for key in (KEY, KEY + b"2"):
+        with pytest.raises(InvalidApiKey):
+            await bound.verify(key)
+    (record,) = caplog.records
+    assert "give ApiKeys credentials" in record.getMessage()
+
+
+async def test_compressed_answer_is_none(kinde: KindeApi) -> None:
+    body = gzip.compress(json.dumps(good()).encode())
+    kinde.verify = lambda _: httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=body)
+    with pytest.raises(ApiKeysUnavailable):
+        await kinde.bind().verify(KEY)
+
+
+async def test_token_that_is_refused_right_after_it_was_replaced_is_an_outage(
+    kinde: KindeApi, monotonic: FrozenClock
+) -> None:
+    bound = kinde.bind_to_api(max_age=0)
+    await bound.verify(KEY)
+    kinde.accepts_token = lambda token: False
+    kinde.verify = httpx.Response(401)
+    monotonic.advance(60)
+    await bound.verify(KEY)
+    assert kinde.asked["token"] == 2
+    kinde.accepts_token = lambda token: True
+    kinde.verify = None
+    monotonic.advance(5)
+    await bound.verify(KEY)
+    assert kinde.asked["token"] == 2

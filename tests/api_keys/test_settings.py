@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 import httpx
 import pytest
 
-from kinde_guard import ConfigurationError
+from kinde_guard import ConfigurationError, KindeGuard
 from kinde_guard.api_keys import ApiKeys
+from kinde_guard.vocabulary.extensions import ApiKeyVerifier, BoundApiKeys
 
 WRONG: list[tuple[str, Any]] = [
     *(("max_age", value) for value in (-1, "300", True, float("nan"), float("inf"), None)),
@@ -59,9 +63,14 @@ def test_defaults_are_those_of_the_documents() -> None:
     }
 
 
+@pytest.mark.parametrize("header", ["X-API-Key", "api_key", None])
+def test_header_is_kept_as_it_is_written(header: str | None) -> None:
+    assert ApiKeys(header=header).header == header
+
+
 def test_settings_are_keyword_only_and_frozen() -> None:
     with pytest.raises(TypeError):
-        ApiKeys(None)  # type: ignore[misc]
+        ApiKeys(None)  # type: ignore[call-arg]
     with pytest.raises(FrozenInstanceError):
         ApiKeys().max_age = 1  # type: ignore[misc]
 
@@ -69,3 +78,20 @@ def test_settings_are_keyword_only_and_frozen() -> None:
 def test_domain_by_plain_http_needs_to_be_allowed() -> None:
     assert ApiKeys(domain="http://kinde:8787", http_hosts=["kinde"]).domain == "http://kinde:8787"
     assert ApiKeys(domain="acme.kinde.com").domain == "https://acme.kinde.com"
+
+
+def test_setting_is_what_a_guard_takes() -> None:
+    given: ApiKeyVerifier = ApiKeys()
+    assert KindeGuard("acme.kinde.com", audience="api", api_keys=given).settings.api_keys is given
+    bound: BoundApiKeys = given.bind(
+        issuer="https://acme.kinde.com", audience=("api",), monotonic=time.monotonic
+    )
+    assert callable(bound.verify)
+
+
+def test_settings_import_no_http_client() -> None:
+    code = "import sys; from kinde_guard.api_keys import ApiKeys; ApiKeys(); print(*sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "httpx" not in told.stdout.split()
