@@ -37,7 +37,7 @@ CLIENT = "client"
 FLOOR = {name: floor for floor, names in enumerate(ROOMS.values()) for name in names}
 
 #: The only rooms that may name httpx outside of type checking.
-HTTP_CLIENTS = {"keys", "client", "cli", "local", "testing"}
+HTTP_CLIENTS = {"keys", "client", "api_keys", "cli", "local", "testing"}
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 
