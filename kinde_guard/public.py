@@ -16,6 +16,7 @@ from kinde_guard.requirements.scopes import (
     require_scopes,
     require_token,
 )
+from kinde_guard.revocation import MemoryRevocations, RedisRevocations, RevocationWriteError
 from kinde_guard.verification.access_token import AccessToken
 from kinde_guard.vocabulary.errors import (
     AccessDenied,
@@ -74,9 +75,12 @@ __all__ = [
     "KindeGuard",
     "KindeGuardMiddleware",
     "MalformedToken",
+    "MemoryRevocations",
     "MissingToken",
     "PublicKey",
+    "RedisRevocations",
     "RemoteKeySet",
+    "RevocationWriteError",
     "RevocationsUnavailable",
     "RevokedToken",
     "SignedToken",
