@@ -144,6 +144,11 @@ class KindeGuard:
         return self.settings.issuer
 
     @property
+    def keys(self) -> RemoteKeySet:
+        """The keys of the guard's own issuer, for other things that it signs, such as webhooks."""
+        return self._key_sets[self.issuer]
+
+    @property
     def ready(self) -> bool:
         """Whether every issuer's keys are in hand and within their limit.
 

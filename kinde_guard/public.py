@@ -49,6 +49,13 @@ from kinde_guard.vocabulary.errors import (
     WrongOrganization,
 )
 from kinde_guard.vocabulary.events import GuardEvent, GuardStats
+from kinde_guard.webhooks import (
+    InvalidWebhook,
+    UnsupportedWebhookType,
+    WebhookEvent,
+    WebhookTooLarge,
+    kinde_webhook,
+)
 
 __all__ = [
     "AccessDenied",
@@ -70,6 +77,7 @@ __all__ = [
     "InvalidRequest",
     "InvalidSignature",
     "InvalidToken",
+    "InvalidWebhook",
     "KeySet",
     "KeysUnavailable",
     "KindeGuard",
@@ -88,10 +96,14 @@ __all__ = [
     "TooManyUnknownKeys",
     "UnknownKey",
     "UnsupportedAlgorithm",
+    "UnsupportedWebhookType",
+    "WebhookEvent",
+    "WebhookTooLarge",
     "WrongAudience",
     "WrongIssuer",
     "WrongOrganization",
     "current_token",
+    "kinde_webhook",
     "optional_token",
     "require_any_scope",
     "require_operation_scope",

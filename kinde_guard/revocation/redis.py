@@ -88,8 +88,12 @@ class RedisRevocations(RevocationOperations):
         self._monotonic = monotonic
         self._keep_for = keep_for
         self._times = PollTimes(poll_every, timeout, limit)
+
+        def make_store() -> RedisStore:
+            return RedisStore(url, key, timeout)
+
         # A closure, because the URL may hold a password, which a repr would show.
-        self._make_store = lambda: RedisStore(url, key, timeout)
+        self._make_store = make_store
         # Makes no connection, but finds out here and now whether it could.
         self._make_store().close()
         self._pollers: dict[int, RedisPoller] = {}
