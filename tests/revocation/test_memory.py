@@ -21,6 +21,7 @@ pytestmark = pytest.mark.anyio
 
 USER, ORG, CLIENT, TOKEN = "kp_ada", "org_acme", "client-1", "jti-1"
 DAY = 86_400
+NAIVE = datetime.fromisoformat("2026-01-01")
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ async def test_revoked_subject_is_refused_and_another_is_not(
 ) -> None:
     await REVOKE[kind](revocations)
     assert is_revoked(revocations, claims())
-    assert not is_revoked(revocations, claims(**{OTHER[kind]: "another"}))
-    assert not is_revoked(revocations, claims(**{OTHER[kind]: None}))
+    for value in ("another", None):
+        assert not is_revoked(revocations, {**claims(), OTHER[kind]: value})
 
 
 @pytest.mark.parametrize("kind", REVOKE)
@@ -232,13 +233,15 @@ async def test_other_event_is_ignored(revocations: MemoryRevocations, event: Eve
 
 async def test_event_without_a_moment_raises(revocations: MemoryRevocations) -> None:
     with pytest.raises(ConfigurationError, match="timestamp"):
-        await revocations.apply(Event("user.deleted", {"user": {"id": USER}}, datetime(2026, 1, 1)))
+        await revocations.apply(Event("user.deleted", {"user": {"id": USER}}, NAIVE))
 
 
 async def test_late_doubled_and_unordered_events_take_nothing_newer_back(
     revocations: MemoryRevocations, clock: FrozenClock
 ) -> None:
-    at = lambda seconds: datetime.fromtimestamp(NOW + seconds, UTC)  # noqa: E731
+    def at(seconds: float) -> datetime:
+        return datetime.fromtimestamp(NOW + seconds, UTC)
+
     data = {"user": {"id": USER, "is_suspended": True}}
     clock.advance(100)
     await revocations.apply(Event("user.updated", data, at(50)))
@@ -267,9 +270,7 @@ async def test_id_that_is_no_text_is_refused(revocations: MemoryRevocations, nam
         await revocations.revoke_user(name)
 
 
-@pytest.mark.parametrize(
-    "before", [float("nan"), float("inf"), -1, True, "now", datetime(2026, 1, 1)]
-)
+@pytest.mark.parametrize("before", [float("nan"), float("inf"), -1, True, "now", NAIVE])
 async def test_moment_that_is_none_is_refused(revocations: MemoryRevocations, before: Any) -> None:
     with pytest.raises(ConfigurationError, match="before"):
         await revocations.revoke_user(USER, before=before)

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -46,6 +47,10 @@ def token(user: str = "kp_ada") -> dict[str, Any]:
 
 def size(snapshot: Snapshot | None) -> int:
     return -1 if snapshot is None else snapshot.size
+
+
+def knows(revocations: RedisRevocations, count: int) -> bool:
+    return size(revocations.snapshot) == count
 
 
 async def refuses(revocations: RedisRevocations, user: str = "kp_ada") -> bool:
@@ -89,7 +94,7 @@ async def test_revocation_is_in_force_here_at_once_and_elsewhere_within_a_poll(m
         user = f"kp_{number}"
         await here.revoke_user(user)
         assert await refuses(here, user)
-        assert await until(lambda user=user: refuses(there, user)) < POLL + 0.05
+        assert await until(partial(refuses, there, user)) < POLL + 0.05
     await here.restore_user("kp_0")
     assert not await refuses(here, "kp_0")
     await until(lambda: _not(refuses(there, "kp_0")))
@@ -330,7 +335,7 @@ async def test_two_processes_that_revoke_at_once_lose_nothing(
     )
     assert redis_server.command("HLEN", KEY) == len(users) + 1
     for revocations in lists:
-        await until(lambda chosen=revocations: size(chosen.snapshot) == len(users))
+        await until(partial(knows, revocations, len(users)))
 
 
 async def test_ten_thousand_entries_arrive_elsewhere(make: Make) -> None:
@@ -370,7 +375,7 @@ async def test_everybody_who_waits_is_served_by_one_reading(make: Make) -> None:
         reads += 1
         original(*arguments)
 
-    poller._read = read  # type: ignore[method-assign]
+    poller._read = read  # type: ignore[method-assign, assignment]
     snapshots = await asyncio.gather(*(revocations.current() for _ in range(500)))
     assert len(set(map(id, snapshots))) == 1
     assert reads <= 2
