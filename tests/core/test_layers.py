@@ -163,7 +163,7 @@ def _modules_after(statement: str) -> set[str]:
     return set(told.stdout.split())
 
 
-HEAVY = ["httpx", "httpx2", "typer", "rich", "uvicorn", "pytest", "sqlite3", "websockets"]
+HEAVY = ["redis", "httpx", "httpx2", "typer", "rich", "uvicorn", "pytest", "sqlite3", "websockets"]
 
 
 @pytest.mark.parametrize(
