@@ -20,7 +20,7 @@ ROOMS: dict[str, set[str]] = {
     "jose": {"jose"},
     "keys": {"keys"},
     "policy": {"verification"},
-    "face": {"asgi", "requirements", "middleware", "openapi", "guard", "public", "audit"},
+    "face": {"asgi", "requirements", "middleware", "openapi", "guard", "public", "audit", "mcp"},
     "tools": {"cli", "local", "testing", "__main__"},
 }
 #: Beside the floors: may import errors and nothing else of ours.
