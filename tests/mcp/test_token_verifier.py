@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from kinde_guard import AccessToken, KindeGuard, KeysUnavailable
+from kinde_guard import AccessToken, KeysUnavailable, KindeGuard
 from kinde_guard.mcp import VerificationErrorMiddleware
 from kinde_guard.vocabulary.errors import GuardError, TooManyUnknownKeys
 from tests.core.exchange import call, check_refusal

@@ -148,7 +148,7 @@ async def test_method_without_messages_is_not_looked_at(
 
 async def test_body_in_pieces_is_put_together(app: ASGIApp, tenant: Tenant, echo: Echo) -> None:
     body = body_of(tool_call("ping"))
-    incoming = [
+    incoming: list[Message] = [
         {"type": "http.request", "body": bytes([octet]), "more_body": True} for octet in body
     ]
     incoming.append({"type": "http.request"})
@@ -585,7 +585,7 @@ async def _unused(*_: object) -> Any:
     ],
 )
 def test_tools_that_make_no_sense_are_refused_where_they_are_written(tools: Any, text: str) -> None:
-    with pytest.raises(ValueError, match="given|name") as failure:
+    with pytest.raises(ValueError, match=r"given|name") as failure:
         guard_tools(tools)
     assert text in str(failure.value)
 
