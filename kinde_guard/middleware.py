@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from kinde_guard.asgi.auth_state import admit
 from kinde_guard.asgi.credentials import answer_subprotocol, bearer_token
 from kinde_guard.asgi.public_paths import PublicPaths, route_path
+from kinde_guard.asgi.resource_metadata import ResourceMetadata
 from kinde_guard.asgi.responses import Refusal
 from kinde_guard.asgi.websocket_expiry import UntilExpiry
 from kinde_guard.requirements.routes import check_operation_scopes
@@ -65,11 +66,15 @@ class KindeGuardMiddleware:
         self._verifier = guard.verifier
         self.public_paths = (*guard.settings.public_paths, *public_paths)
         self._public = PublicPaths(self.public_paths)
+        self._metadata = _resource_metadata(guard)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, WebSocket or lifespan."""
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
+            return
+        if self._metadata is not None and self._metadata.matches(scope):
+            await self._metadata.answer(scope, receive, send)
             return
         try:
             raw = bearer_token(scope)
@@ -110,7 +115,8 @@ class KindeGuardMiddleware:
             await self._refuse(error, scope, receive, send)
 
     async def _refuse(self, error: GuardError, scope: Scope, receive: Receive, send: Send) -> None:
-        await Refusal(error, self.guard.settings.realm)(scope, receive, send)
+        settings = self.guard.settings
+        await Refusal(error, settings.realm, settings.resource)(scope, receive, send)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         startup = [await receive()]
@@ -131,6 +137,18 @@ class KindeGuardMiddleware:
             await send(message)
 
         await self.app(scope, receive_again, send_and_close)
+
+
+def _resource_metadata(guard: KindeGuard) -> ResourceMetadata | None:
+    settings = guard.settings
+    if settings.resource is None:
+        return None
+    return ResourceMetadata(
+        settings.resource,
+        name=settings.resource_name,
+        authorization_servers=settings.issuers,
+        scopes=tuple,
+    )
 
 
 def _is_preflight(scope: Scope) -> bool:

@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket, WebSocketState
 
 from kinde_guard.asgi.auth_state import admission
 from kinde_guard.asgi.problem import problem
+from kinde_guard.asgi.resource_metadata import metadata_url
 from kinde_guard.vocabulary.errors import AccessDenied, GuardError
 
 # WebSocket close codes that IANA registers for these two cases.
@@ -25,11 +26,13 @@ class Refusal:
     Args:
         error: why it is refused.
         realm: the protection space that the challenge names.
+        resource: identifier of the protected resource, whose metadata the challenge names.
     """
 
-    def __init__(self, error: GuardError, realm: str) -> None:
+    def __init__(self, error: GuardError, realm: str, resource: str | None = None) -> None:
         self._error = error
         self._realm = realm
+        self._resource_metadata = None if resource is None else metadata_url(resource)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an HTTP request, or a WebSocket that was not accepted yet.
@@ -45,7 +48,9 @@ class Refusal:
         await self._response()(scope, receive, send)
 
     def _response(self) -> Response:
-        self._error.set_challenge(realm=self._realm)
+        self._error.set_challenge(
+            realm=self._realm, resource_metadata=self._resource_metadata
+        )
         headers = {"Cache-Control": "no-store", **(self._error.headers or {})}
         body = json.dumps(problem(self._error))
         return Response(body, self._error.status, headers, media_type=MEDIA_TYPE)
@@ -74,4 +79,5 @@ async def answer_refusal(connection: HTTPConnection, error: Exception) -> Refusa
     ):
         await connection.close(close_code(error), error.description)
         return None
-    return Refusal(error, admission(connection.scope).guard.settings.realm)
+    settings = admission(connection.scope).guard.settings
+    return Refusal(error, settings.realm, settings.resource)
