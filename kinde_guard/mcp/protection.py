@@ -1,0 +1,79 @@
+"""How an MCP application is protected: the granted scopes and what a challenge names.
+
+Two authentications may stand before it: the guard's middleware, or an SDK's own with a
+:class:`~kinde_guard.mcp.KindeTokenVerifier`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from starlette.types import Scope
+
+from kinde_guard.asgi.auth_state import admission
+from kinde_guard.asgi.resource_metadata import metadata_url
+from kinde_guard.vocabulary.errors import GuardError, MissingToken
+
+if TYPE_CHECKING:
+    from kinde_guard.guard import KindeGuard
+
+_SCOPE_KEY: Final = "kinde_guard.mcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """The guard of an SDK's own authentication, for challenges and counters.
+
+    Attributes:
+        guard: verifies for the SDK.
+        resource: gives the resource identifier, which fastmcp knows once its routes are made.
+    """
+
+    guard: KindeGuard
+    resource: Callable[[], str | None]
+
+
+def set_protection(scope: Scope, protection: Protection) -> None:
+    """Leave it for the middleware inside."""
+    scope[_SCOPE_KEY] = protection
+
+
+def granted_scopes(scope: Scope) -> frozenset[str]:
+    """Return the scopes of the credential of a request.
+
+    Raises:
+        MissingToken: no credential was presented, which can only be on a public path.
+        HTTPException: 500, because nothing authenticates the application's requests.
+    """
+    # AuthenticatedUser of both SDKs; the guard's own user has no such attribute.
+    sdk_token = getattr(scope.get("user"), "access_token", None)
+    if sdk_token is not None:
+        return frozenset(sdk_token.scopes)
+    token = admission(scope).token
+    if token is None:
+        raise MissingToken
+    return token.scopes
+
+
+def record_rejection(scope: Scope, error: GuardError, required: tuple[str, ...]) -> None:
+    """Count a rejection and complete its challenge.
+
+    Args:
+        scope: of the request.
+        error: why it is rejected; its headers are written anew.
+        required: all scopes that the request needs.
+    """
+    protection = scope.get(_SCOPE_KEY)
+    if isinstance(protection, Protection):
+        guard, resource = protection.guard, protection.resource()
+    else:
+        guard = admission(scope).guard
+        resource = guard.settings.resource
+    guard.refused(error)
+    error.set_challenge(
+        realm=guard.settings.realm,
+        scope=" ".join(required) or None,
+        resource_metadata=None if resource is None else metadata_url(resource),
+    )
