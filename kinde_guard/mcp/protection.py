@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from starlette.types import Scope
 
-from kinde_guard.asgi.auth_state import admission
-from kinde_guard.asgi.resource_metadata import metadata_url
+from kinde_guard.asgi.auth_state import find_auth_state, get_auth_state
+from kinde_guard.asgi.public_paths import request_method
+from kinde_guard.engine import GuardEngine
 from kinde_guard.vocabulary.errors import GuardError, MissingToken
-
-if TYPE_CHECKING:
-    from kinde_guard.guard import KindeGuard
+from kinde_guard.vocabulary.events import CredentialIds
+from kinde_guard.vocabulary.urls import metadata_url
 
 _SCOPE_KEY: Final = "kinde_guard.mcp"
 
@@ -31,7 +31,7 @@ class Protection:
         resource: gives the resource identifier, which fastmcp knows once its routes are made.
     """
 
-    guard: KindeGuard
+    guard: GuardEngine
     resource: Callable[[], str | None]
 
 
@@ -51,7 +51,7 @@ def granted_scopes(scope: Scope) -> frozenset[str]:
     sdk_token = getattr(scope.get("user"), "access_token", None)
     if sdk_token is not None:
         return frozenset(sdk_token.scopes)
-    token = admission(scope).token
+    token = get_auth_state(scope).token
     if token is None:
         raise MissingToken
     return token.scopes
@@ -69,9 +69,19 @@ def record_rejection(scope: Scope, error: GuardError, required: tuple[str, ...])
     if isinstance(protection, Protection):
         guard, resource = protection.guard, protection.resource()
     else:
-        guard = admission(scope).guard
+        guard = get_auth_state(scope).guard
         resource = guard.settings.resource
-    guard.refused(error)
+    state = find_auth_state(scope)
+    token = None if state is None else state.token
+    if state is not None:
+        state.rejection = error
+    guard.recorder.rejected(
+        error.reason,
+        error.status,
+        request_method(scope),
+        raw_path=scope["path"],
+        ids=CredentialIds() if token is None else CredentialIds.of(token.claims),
+    )
     error.set_challenge(
         realm=guard.settings.realm,
         scope=" ".join(required) or None,
