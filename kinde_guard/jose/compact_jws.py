@@ -194,7 +194,8 @@ def check_signature(token: CompactJws, candidates: Sequence[Key]) -> Key:
 _TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/...")
 
 # The header is parsed before anything is verified, so what parsing it may cost is bounded. RFC 7515
-# defines eleven members.
+# defines eleven members, of which only certificates are long.
+_MAX_HEADER_SEGMENT = 8_192
 _MAX_HEADER_CONTAINERS = 64
 _MAX_HEADER_COMMAS = 256
 
@@ -224,6 +225,8 @@ def _decode(segment: bytes) -> bytes:
 
 
 def _read_header(segment: bytes) -> dict[str, Any]:
+    if len(segment) > _MAX_HEADER_SEGMENT:
+        raise MalformedToken
     document = _decode(segment)
     if _is_costly(document):
         raise MalformedToken
