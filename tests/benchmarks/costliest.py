@@ -90,7 +90,7 @@ def costly_tokens(tenant: Tenant) -> Iterator[tuple[str, str]]:
     yield "long header segment", "A" * (LIMIT - len(usual)) + usual
     yield "long signature", usual + "A" * (LIMIT - len(usual))
     for name in ("kid", "alg", "typ"):
-        yield f"long {name}", tenant.token(key=forger, header={name: "J" * rooms["half"]})
+        yield f"long {name}", tenant.token(key=forger, header={name: "J" * rooms["whole"]})
     yield "no base64", usual[:-1] + "!" * (LIMIT - len(usual))
 
 

@@ -71,10 +71,10 @@ async def test_payload_is_not_read_before_the_signature_is_verified(
     [
         '"x":[' + ",".join(["{}"] * 64) + "]",
         '"x":[' + ",".join(["1"] * 257) + "]",
-        f'"x":"{"x" * 6_200}"',
+        '"x":"' + "\\n" * 257 + '"',
         '"x":' + "1" * 501,
     ],
-    ids=["containers", "members", "long", "integer"],
+    ids=["containers", "members", "escapes", "integer"],
 )
 async def test_header_that_is_costly_to_parse_gives_malformed_token(
     filling: str, guard: KindeGuard, tenant: Tenant
@@ -223,7 +223,8 @@ async def test_permissions_of_a_machine_are_never_scopes(
     guard = make_guard(permissions_as_scopes=True)
     raw = tenant.token("a", permissions=["read:users"], **changes)
     token = await guard.verify(raw)
-    assert (token.scopes, token.kind) == ({"a"}, "machine")
+    assert token.scopes == {"a"}
+    assert token.kind == "machine"
 
 
 @pytest.mark.parametrize("value", [None, 5, {"a": 1}, ["a", 5], "a"], ids=repr)
