@@ -23,11 +23,10 @@ ENV = os.environ
 
 def make_guard(revocations: Any) -> KindeGuard:  # noqa: ANN401 - none without a server
     """Make the guard; its clients need no token for the probes and the webhook."""
-    optional = {} if revocations is None else {"revocations": revocations}
     return KindeGuard.from_env(
         http_hosts=ENV.get("KINDE_HTTP_HOSTS", "").split(),
         public_paths=["/live", "/ready", "/webhooks/kinde"],
-        **optional,
+        revocations=revocations,
     )
 
 
