@@ -37,7 +37,7 @@ CLIENT = "client"
 FLOOR = {name: floor for floor, names in enumerate(ROOMS.values()) for name in names}
 
 #: The only rooms that may name httpx outside of type checking.
-HTTP_CLIENTS = {"keys", "client", "cli", "local", "testing"}
+HTTP_CLIENTS = {"keys", "client", "api_keys", "cli", "local", "testing"}
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 
@@ -163,7 +163,7 @@ def _modules_after(statement: str) -> set[str]:
     return set(told.stdout.split())
 
 
-HEAVY = ["httpx", "httpx2", "typer", "rich", "uvicorn", "pytest", "sqlite3", "websockets"]
+HEAVY = ["redis", "httpx", "httpx2", "typer", "rich", "uvicorn", "pytest", "sqlite3", "websockets"]
 
 
 @pytest.mark.parametrize(
