@@ -35,7 +35,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from kinde_guard.keys.attempt import FetchAttempt
+from kinde_guard.vocabulary.attempt import Attempt
 from kinde_guard.keys.backoff import Backoff
 from kinde_guard.keys.fetch import KeyServerBusy, KeySetFetcher
 from kinde_guard.keys.jwk import PublicKey
@@ -257,10 +257,10 @@ class RemoteKeySet:
             self._unfinished = fetch
         return fetch
 
-    def _begin(self) -> FetchAttempt:
-        return FetchAttempt(next(self._numbers), self._fetcher.timeout, self._monotonic)
+    def _begin(self) -> Attempt:
+        return Attempt(next(self._numbers), self._fetcher.timeout, self._monotonic)
 
-    async def _fetch_once(self, attempt: FetchAttempt) -> KeySet | None:
+    async def _fetch_once(self, attempt: Attempt) -> KeySet | None:
         try:
             keys = await self._fetcher.fetch()
         except Exception as error:  # noqa: BLE001 - whatever went wrong, there are no new keys
@@ -269,7 +269,7 @@ class RemoteKeySet:
         attempt.look()
         return self._fetch_succeeded(keys, attempt)
 
-    def _fetch_succeeded(self, keys: KeySet, attempt: FetchAttempt) -> KeySet | None:
+    def _fetch_succeeded(self, keys: KeySet, attempt: Attempt) -> KeySet | None:
         if attempt.number > self._fetched_by:
             self._keys, self._fetched_at = keys, attempt.started_at
             self._fetched_by = attempt.number
@@ -280,7 +280,7 @@ class RemoteKeySet:
         self._notify(succeeded=True)
         return self._keys
 
-    def _fetch_failed(self, error: Exception, attempt: FetchAttempt) -> KeySet | None:
+    def _fetch_failed(self, error: Exception, attempt: Attempt) -> KeySet | None:
         if attempt.stood_still:
             logger.info("fetching %s stood still with its event loop; it is made anew", self.url)
             return None
