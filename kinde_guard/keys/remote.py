@@ -35,13 +35,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from kinde_guard.vocabulary.attempt import Attempt
 from kinde_guard.keys.backoff import Backoff
 from kinde_guard.keys.fetch import KeyServerBusy, KeySetFetcher
 from kinde_guard.keys.jwk import PublicKey
 from kinde_guard.keys.key_set import KeySet
 from kinde_guard.keys.single_flight import Fetch, SingleFlight
 from kinde_guard.keys.threaded_refresh import ThreadedRefresh
+from kinde_guard.vocabulary.attempt import Attempt
 from kinde_guard.vocabulary.clocks import monotonic_time
 from kinde_guard.vocabulary.errors import InvalidKeySet, KeysUnavailable, UnknownKey
 from kinde_guard.vocabulary.network import TIMED_OUT, ProxySettingsError, describe_failure

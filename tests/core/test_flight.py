@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from kinde_guard.vocabulary.attempt import Attempt
 from kinde_guard.keys.single_flight import SingleFlight
+from kinde_guard.vocabulary.attempt import Attempt
 from tests.mint import FrozenClock
 
 T = TypeVar("T")
