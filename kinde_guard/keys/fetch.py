@@ -85,7 +85,7 @@ class KeySetFetcher:
             raise InvalidKeySet("the body is no JSON") from None
 
     async def _download(self, client: httpx.AsyncClient) -> bytes:
-        extensions = {"trace": _Handshake()}
+        extensions = {"trace": TlsHandshake()}
         async with client.stream(
             "GET", self.url, headers=_HEADERS, follow_redirects=False, extensions=extensions
         ) as response:
@@ -127,7 +127,7 @@ class KeySetFetcher:
             raise proxy_settings_error(error) from None
 
 
-class _Handshake:
+class TlsHandshake:
     """Closes a connection whose TLS handshake does not come to its end.
 
     httpcore forgets such a connection where the fetch is cancelled, as by its limit on time, and
