@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
-from kinde_guard.vocabulary.event_loop import Run, running_loop
+from kinde_guard.vocabulary.event_loop import BackgroundTask, running_loop
 
 T = TypeVar("T")
 
@@ -23,14 +23,14 @@ class SingleFlight(Generic[T]):
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._under_way: dict[tuple[Hashable, bytes], Run[T]] = {}
+        self._under_way: dict[tuple[Hashable, bytes], BackgroundTask[T]] = {}
 
-    def get(self, digest: bytes) -> Run[T] | None:
+    def get(self, digest: bytes) -> BackgroundTask[T] | None:
         """Return the task that is under way here for a digest, if there is one."""
         task = self._under_way.get((running_loop().key, digest))
         return None if task is None or task.done else task
 
-    def start(self, digest: bytes, work: Callable[[], Coroutine[Any, Any, T]]) -> Run[T]:
+    def start(self, digest: bytes, work: Callable[[], Coroutine[Any, Any, T]]) -> BackgroundTask[T]:
         """Start a task for a digest that has none under way here."""
         loop = running_loop()
         key = (loop.key, digest)
