@@ -27,6 +27,7 @@ from kinde_guard.audit.guard_mounts import GuardMount, unwrapped
 from kinde_guard.audit.path_template import PathTemplate
 from kinde_guard.requirements.requirement import SecurityScopesRequirement, scopes_of
 from kinde_guard.requirements.route import Requirements, for_operation, requirements_of
+from kinde_guard.webhooks import webhook_dependency
 
 ANY = "ANY"
 """The method of an operation that takes every method: a mounted application, say."""
@@ -172,7 +173,7 @@ def _operations(context: Any, prefix: str, guards: GuardMounts) -> Iterator[Oper
 def _kind(context: Any) -> Kind:  # noqa: ANN401
     if serves_docs(context.endpoint):
         return Kind.DOCS
-    return Kind.ROUTE
+    return Kind.ROUTE if webhook_dependency(dependant_of(context)) is None else Kind.WEBHOOK
 
 
 def _route(
