@@ -27,6 +27,7 @@ from kinde_guard.vocabulary.errors import (
 )
 from kinde_guard.vocabulary.events import CredentialIds, GuardStats, Recorder
 from kinde_guard.vocabulary.settings import Settings
+from kinde_guard.vocabulary.urls import metadata_url
 
 logger = logging.getLogger("kinde_guard")
 
@@ -63,7 +64,8 @@ class GuardEngine:
             self._api_keys = api_keys.bind(settings.issuer, settings.audience, settings.monotonic)
             if api_keys.header is not None:
                 self.api_key_header = api_keys.header.lower().encode()
-        self.resource_metadata_url: str | None = None
+        resource = settings.resource
+        self.resource_metadata_url = None if resource is None else metadata_url(resource)
 
     @property
     def issuer(self) -> str:
