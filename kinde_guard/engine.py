@@ -86,7 +86,7 @@ class GuardEngine:
         """
         for keys in self._key_sets.values():
             keys.refresh_soon()
-        return all(keys.usable for keys in self._key_sets.values())
+        return all(keys.is_usable for keys in self._key_sets.values())
 
     @property
     def stats(self) -> GuardStats:
@@ -182,7 +182,7 @@ class GuardEngine:
         Raises:
             KeysUnavailable: those of an issuer cannot be had.
         """
-        missing = [keys for keys in self._key_sets.values() if not keys.usable]
+        missing = [keys for keys in self._key_sets.values() if not keys.is_usable]
         for keys in missing:
             keys.refresh_soon()
         failure: KeysUnavailable | None = None

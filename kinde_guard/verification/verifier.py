@@ -170,7 +170,7 @@ class Verifier:
             raise UnsupportedAlgorithm
         key_id = parsed.key_id
         tried = self._key_set_to_try(parsed)
-        key = check_signature(parsed, tried.held(key_id) or await tried.find(key_id))
+        key = check_signature(parsed, tried.find_cached(key_id) or await tried.find(key_id))
         claims = parse_claims(parsed.payload)
         key_set = self.key_set_for(claims)
         if key_set is not tried:
@@ -193,7 +193,7 @@ class Verifier:
         if len(named) == 1:
             return named[0]
         key_sets = named or [keys for _, keys in self._quoted]
-        return next((keys for keys in key_sets if keys.held(token.key_id)), key_sets[0])
+        return next((keys for keys in key_sets if keys.find_cached(token.key_id)), key_sets[0])
 
     async def _check_again(
         self, token: bytes, digest: bytes, entry: VerifiedToken, revocations: Revocations
