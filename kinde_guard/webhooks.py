@@ -15,19 +15,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
+from fastapi.dependencies.models import Dependant
 from starlette.requests import Request
 
-from kinde_guard.asgi.auth_state import Admission
+from kinde_guard.asgi.auth_state import find_auth_state
+from kinde_guard.engine import GuardEngine
 from kinde_guard.jose.compact_jws import CompactJws, check_signature, parse
-from kinde_guard.jose.strict_json import object_of
-from kinde_guard.requirements.dependency import refused
+from kinde_guard.jose.strict_json import parse_object_or_none
+from kinde_guard.requirements.dependency import reject
 from kinde_guard.vocabulary.checks import seconds
 from kinde_guard.vocabulary.errors import GuardError, InvalidToken, UnsupportedAlgorithm
-
-if TYPE_CHECKING:
-    from kinde_guard.guard import KindeGuard
 
 MEDIA_TYPE: Final = "application/jwt"
 
@@ -144,7 +143,7 @@ class WebhookDependency:
     )
     """What each refusal means, by status, for the OpenAPI document."""
 
-    def __init__(self, guard: "KindeGuard", max_age: float) -> None:
+    def __init__(self, guard: GuardEngine, max_age: float) -> None:
         seconds(0, above=True)("max_age", max_age)
         self.guard = guard
         self._max_age = max_age
@@ -173,7 +172,7 @@ class WebhookDependency:
             raise UnsupportedAlgorithm
         _check_type(token)
         check_signature(token, await self.guard.keys.find(token.key_id))
-        payload = object_of(token.payload)
+        payload = parse_object_or_none(token.payload)
         if payload is None:
             raise InvalidWebhook
         return payload
@@ -185,18 +184,18 @@ class WebhookDependency:
             raise InvalidWebhook
 
     def _rejected(self, request: Request, error: GuardError) -> GuardError:
-        if isinstance(request.scope.get("auth"), Admission):
-            return refused(request, error)
-        # No guard stands before this application, which answers the error as an HTTPException.
-        self.guard.refused(error)
-        error.set_challenge(realm=self.guard.settings.realm)
-        return error
+        state = find_auth_state(request.scope)
+        if state is not None:
+            return reject(request.scope, state, error)
+        # No guard is in front of this application, which answers the error as an HTTPException.
+        self.guard.recorder.rejected(error.reason, error.status, method=request.method)
+        return self.guard.complete(error)
 
     def __repr__(self) -> str:
         return f"<WebhookDependency of {self.guard!r}>"
 
 
-def kinde_webhook(guard: "KindeGuard", *, max_age: float = MAX_AGE) -> WebhookDependency:
+def kinde_webhook(guard: GuardEngine, *, max_age: float = MAX_AGE) -> WebhookDependency:
     """Return a dependency that gives the :class:`WebhookEvent` of a request.
 
     Refused are: with 415 another content type than ``application/jwt``; with 413 more than 256 KiB;
@@ -230,6 +229,15 @@ def kinde_webhook(guard: "KindeGuard", *, max_age: float = MAX_AGE) -> WebhookDe
         ... ) -> None: ...
     """
     return WebhookDependency(guard, max_age)
+
+
+def webhook_dependency(dependant: Dependant | None) -> WebhookDependency | None:
+    """Return the dependency of a route that takes webhooks; ``None`` where it takes none."""
+    for each in () if dependant is None else dependant.dependencies:
+        nested = each.call if isinstance(each.call, WebhookDependency) else webhook_dependency(each)
+        if nested is not None:
+            return nested
+    return None
 
 
 def _check_content_type(request: Request) -> None:
