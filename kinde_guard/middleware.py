@@ -1,35 +1,37 @@
-"""The guard at the door of an ASGI application: default deny, for HTTP and WebSockets alike.
+"""The guard in front of an ASGI application: default deny, for HTTP and WebSockets alike.
 
-Every request needs a token, except on public paths and for CORS preflights; a token that is
-presented is verified even there. With the ASGI lifespan the middleware fetches the keys before the
-application starts and lets go of them after it has stopped.
+Every request needs a credential, except on public paths; one that is presented is verified even
+there. With the ASGI lifespan the middleware fetches the keys before the application starts and
+releases them after it has stopped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
-from typing import TYPE_CHECKING
+from functools import partial
 
+from starlette.applications import Starlette
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kinde_guard.asgi.auth_state import admit
-from kinde_guard.asgi.credentials import answer_subprotocol, bearer_token
-from kinde_guard.asgi.public_paths import PublicPaths, route_path
-from kinde_guard.asgi.resource_metadata import ResourceMetadata
-from kinde_guard.asgi.responses import Refusal
-from kinde_guard.asgi.websocket_expiry import UntilExpiry
-from kinde_guard.requirements.routes import check_operation_scopes
-from kinde_guard.vocabulary.errors import (
-    ConfigurationError,
-    GuardError,
-    KeysUnavailable,
-    MissingToken,
+from kinde_guard.asgi.auth_state import AuthState, set_auth_state
+from kinde_guard.asgi.credentials import (
+    Credential,
+    PresentedApiKey,
+    answer_subprotocol,
+    find_credential,
 )
+from kinde_guard.asgi.mounts import docs_public_paths, unwrap
+from kinde_guard.asgi.public_paths import PublicPaths, request_method, route_path
+from kinde_guard.asgi.rejections import handlers_outward, respond
+from kinde_guard.asgi.websocket_expiry import CloseOnExpiry
+from kinde_guard.engine import GuardEngine
+from kinde_guard.openapi import document_mounted
+from kinde_guard.requirements.before_body import may_have_body, serve_deciding_before_body
+from kinde_guard.requirements.operation_collisions import check_operation_scopes
+from kinde_guard.verification.access_token import AccessToken
+from kinde_guard.vocabulary.errors import GuardError, MissingToken
 
-if TYPE_CHECKING:
-    from kinde_guard.guard import KindeGuard
-
-_PREFLIGHT_HEADERS = {b"origin", b"access-control-request-method"}
 _LIFESPAN_ENDS = {
     "lifespan.startup.failed",
     "lifespan.shutdown.complete",
@@ -38,15 +40,18 @@ _LIFESPAN_ENDS = {
 
 
 class KindeGuardMiddleware:
-    """Pure ASGI middleware that lets in whom the guard admits.
+    """Pure ASGI middleware that verifies the credential of every request.
 
-    ``guard.install(app)`` does this and more; add the middleware yourself where the application is
-    no FastAPI or Starlette application, or where its place among others matters.
+    ``guard.install(app)`` adds it and more; add it yourself where the application is not FastAPI's
+    or Starlette's, or where its place among other middleware matters (then call ``install`` as
+    well: it does the rest).
 
     Args:
         app: the application to protect.
-        guard: decides.
+        guard: verifies, and holds the settings.
         public_paths: paths that need no token, besides those of the guard's settings.
+        documented: the application whose docs are public paths too, and whose OpenAPI document
+            tells what the guard requires; ``guard.install`` gives it.
 
     Source: RFC 6750; ASGI specification, "HTTP & WebSocket" and "Lifespan Protocol".
 
@@ -59,46 +64,95 @@ class KindeGuardMiddleware:
     """
 
     def __init__(
-        self, app: ASGIApp, *, guard: KindeGuard, public_paths: Iterable[str] = ()
+        self,
+        app: ASGIApp,
+        *,
+        guard: GuardEngine,
+        public_paths: Iterable[str] = (),
+        documented: Starlette | None = None,
     ) -> None:
         self.app = app
         self.guard = guard
-        self._verifier = guard.verifier
-        self.public_paths = (*guard.settings.public_paths, *public_paths)
+        self.public_paths = (
+            *guard.settings.public_paths,
+            *public_paths,
+            *docs_public_paths(documented, guard.settings),
+        )
         self._public = PublicPaths(self.public_paths)
-        self._metadata = _resource_metadata(guard)
+        self._unverified = PublicPaths(guard.settings.unverified_paths)
+        # Starlette's own answers every rejection that is raised inside of it.
+        self._answers_rejections = isinstance(app, ExceptionMiddleware)
+        self._wrapped = unwrap(app)
+        if documented is not None:
+            document_mounted(documented, guard, self._public)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, WebSocket or lifespan."""
         if scope["type"] == "lifespan":
-            await self._live(scope, receive, send)
+            await self._lifespan(scope, receive, send)
             return
-        if self._metadata is not None and self._metadata.matches(scope):
-            await self._metadata.answer(scope, receive, send)
-            return
+        guard = self.guard
+        credential: Credential | None = None
         try:
-            raw = bearer_token(scope)
-            if raw is None and self._requires_token(scope):
-                raise MissingToken
-            token = None if raw is None else await self._verifier.verify(raw)
+            if not (self._unverified and self._matches(self._unverified, scope)):
+                credential = find_credential(scope, guard.api_key_header)
+                if credential is None and not self._matches(self._public, scope):
+                    raise MissingToken
+            token = None if credential is None else await self._verify(credential)
         except GuardError as error:
-            self.guard.refused(error)
-            await self._refuse(error, scope, receive, send)
+            await self._reject(error, credential, scope, receive, send)
             return
         # Reports of a handler's errors show the variables of this frame.
-        del raw
-        admit(scope, self.guard, token)
+        del credential
+        state = self._state(scope, token)
+        set_auth_state(scope, state)
+        try:
+            if scope["type"] == "websocket":
+                await self._serve_websocket(state, scope, receive, send)
+            else:
+                await self._serve_http(state, scope, receive, send)
+        finally:
+            rejection = state.rejection
+            # A request without a credential on a public path is not decided by the guard.
+            if token is not None or rejection is not None:
+                guard.recorder.request_ended(None if rejection is None else rejection.reason)
+
+    async def _verify(self, credential: Credential) -> AccessToken:
+        if isinstance(credential, PresentedApiKey):
+            return await self.guard.authenticate_api_key(credential.value)
+        return await self.guard.authenticate(credential)
+
+    def _matches(self, paths: PublicPaths, scope: Scope) -> bool:
+        return paths.matches(request_method(scope), route_path(scope))
+
+    def _state(self, scope: Scope, token: AccessToken | None) -> AuthState:
+        application = scope.get("app") or self._wrapped
+        return AuthState(self.guard, token, application, scope.get("starlette.exception_handlers"))
+
+    async def _serve_http(
+        self, state: AuthState, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         app = self.app
-        if scope["type"] == "websocket":
-            send = answer_subprotocol(scope, send)
-            if token is not None and self.guard.settings.close_on_expiry:
-                app = UntilExpiry(app, self.guard, token)
-        await self._serve(app, scope, receive, send)
+        if may_have_body(scope):
+            app = partial(serve_deciding_before_body, app, state)
+        if self._answers_rejections:
+            await app(scope, receive, send)
+        else:
+            await self._serve_answering(app, scope, receive, send)
 
-    def _requires_token(self, scope: Scope) -> bool:
-        return not (_is_preflight(scope) or route_path(scope) in self._public)
+    async def _serve_websocket(
+        self, state: AuthState, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        app, settings = self.app, self.guard.settings
+        send = answer_subprotocol(scope, send)
+        token = state.token
+        if settings.close_on_expiry and token is not None and token.expires_at is not None:
+            app = CloseOnExpiry(app, self.guard, token)
+        await self._serve_answering(app, scope, receive, send)
 
-    async def _serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve_answering(
+        self, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         started = False
 
         def watched_send(message: Message) -> Awaitable[None]:
@@ -112,18 +166,37 @@ class KindeGuardMiddleware:
             # Raised by the application where nothing nearer answered it.
             if started:
                 raise
-            await self._refuse(error, scope, receive, send)
+            self.guard.complete(error)
+            await respond(error, scope, receive, send, handlers_outward(scope))
 
-    async def _refuse(self, error: GuardError, scope: Scope, receive: Receive, send: Send) -> None:
-        settings = self.guard.settings
-        await Refusal(error, settings.realm, settings.resource)(scope, receive, send)
+    async def _reject(
+        self,
+        error: GuardError,
+        credential: Credential | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        guard = self.guard
+        raw = None if isinstance(credential, PresentedApiKey) else credential
+        guard.complete(error)
+        guard.recorder.rejected(
+            error.reason,
+            error.status,
+            method=request_method(scope),
+            raw_path=scope["path"],
+            ids=guard.credential_ids(raw, error),
+        )
+        guard.recorder.request_ended(error.reason)
+        set_auth_state(scope, self._state(scope, None))
+        await respond(error, scope, receive, send, handlers_outward(scope))
 
-    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         startup = [await receive()]
         try:
-            check_operation_scopes(getattr(scope.get("app"), "routes", ()))
+            check_operation_scopes(scope.get("app"))
             await self.guard.start()
-        except (ConfigurationError, KeysUnavailable) as error:
+        except Exception as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             # As Starlette does: its TestClient enters the application otherwise, and never leaves.
             raise
@@ -137,22 +210,3 @@ class KindeGuardMiddleware:
             await send(message)
 
         await self.app(scope, receive_again, send_and_close)
-
-
-def _resource_metadata(guard: KindeGuard) -> ResourceMetadata | None:
-    settings = guard.settings
-    if settings.resource is None:
-        return None
-    return ResourceMetadata(
-        settings.resource,
-        name=settings.resource_name,
-        authorization_servers=settings.issuers,
-        scopes=tuple,
-    )
-
-
-def _is_preflight(scope: Scope) -> bool:
-    # Fetch standard, "CORS-preflight request": these three make one, and browsers send no token.
-    return scope.get("method") == "OPTIONS" and _PREFLIGHT_HEADERS.issubset(
-        name for name, _ in scope["headers"]
-    )

@@ -1,21 +1,18 @@
 """Every public name. Import them from ``kinde_guard`` itself, which is a door to this module."""
 
+from kinde_guard.api_keys import ApiKeys
 from kinde_guard.guard import KindeGuard
 from kinde_guard.jose.compact_jws import SignedToken, verify_signature
 from kinde_guard.keys import KeySet, PublicKey, RemoteKeySet
 from kinde_guard.middleware import KindeGuardMiddleware
-from kinde_guard.requirements.permissions import (
-    require_operation_scope,
-    require_org,
-    require_permissions,
-)
-from kinde_guard.requirements.scopes import (
-    current_token,
-    optional_token,
-    require_any_scope,
-    require_scopes,
-    require_token,
-)
+from kinde_guard.requirements.features import require_feature
+from kinde_guard.requirements.operation import require_operation_scope
+from kinde_guard.requirements.organization import require_org
+from kinde_guard.requirements.permissions import require_permissions
+from kinde_guard.requirements.roles import require_any_role, require_roles
+from kinde_guard.requirements.scopes import require_any_scope, require_scopes
+from kinde_guard.requirements.token import current_token, optional_token, require_token
+from kinde_guard.revocation import MemoryRevocations, RedisRevocations, RevocationWriteError
 from kinde_guard.verification.access_token import AccessToken
 from kinde_guard.vocabulary.errors import (
     AccessDenied,
@@ -48,10 +45,18 @@ from kinde_guard.vocabulary.errors import (
     WrongOrganization,
 )
 from kinde_guard.vocabulary.events import GuardEvent, GuardStats
+from kinde_guard.webhooks import (
+    InvalidWebhook,
+    UnsupportedWebhookType,
+    WebhookEvent,
+    WebhookTooLarge,
+    kinde_webhook,
+)
 
 __all__ = [
     "AccessDenied",
     "AccessToken",
+    "ApiKeys",
     "ApiKeysUnavailable",
     "ConfigurationError",
     "ExpiredToken",
@@ -69,14 +74,18 @@ __all__ = [
     "InvalidRequest",
     "InvalidSignature",
     "InvalidToken",
+    "InvalidWebhook",
     "KeySet",
     "KeysUnavailable",
     "KindeGuard",
     "KindeGuardMiddleware",
     "MalformedToken",
+    "MemoryRevocations",
     "MissingToken",
     "PublicKey",
+    "RedisRevocations",
     "RemoteKeySet",
+    "RevocationWriteError",
     "RevocationsUnavailable",
     "RevokedToken",
     "SignedToken",
@@ -84,15 +93,22 @@ __all__ = [
     "TooManyUnknownKeys",
     "UnknownKey",
     "UnsupportedAlgorithm",
+    "UnsupportedWebhookType",
+    "WebhookEvent",
+    "WebhookTooLarge",
     "WrongAudience",
     "WrongIssuer",
     "WrongOrganization",
     "current_token",
+    "kinde_webhook",
     "optional_token",
+    "require_any_role",
     "require_any_scope",
+    "require_feature",
     "require_operation_scope",
     "require_org",
     "require_permissions",
+    "require_roles",
     "require_scopes",
     "require_token",
     "verify_signature",

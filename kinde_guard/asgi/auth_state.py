@@ -1,62 +1,79 @@
-"""What the middleware leaves in the ASGI scope for those who come after it."""
+"""The authentication result in the ASGI scope."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import Any
 
 from starlette.authentication import AuthCredentials, UnauthenticatedUser
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from kinde_guard.engine import GuardEngine
 from kinde_guard.verification.access_token import AccessToken
-
-if TYPE_CHECKING:
-    from kinde_guard.guard import KindeGuard
+from kinde_guard.vocabulary.errors import GuardError
 
 logger = logging.getLogger("kinde_guard")
 
 _SCOPE_KEY = "kinde_guard"
 
 
-class Admission(AuthCredentials):
-    """A request that a guard let in; also Starlette's ``request.auth``.
+class AuthState(AuthCredentials):
+    """What a guard found out about a request; also Starlette's ``request.auth``.
 
     Attributes:
-        guard: who let it in.
+        guard: the guard in front of the application.
         token: the verified token; ``None`` on public paths where none was presented.
+        rejection: why the request was rejected after routing, if it was.
+        application: the application that the guard is in front of, where it is Starlette's.
+        outer_handlers: the exception handlers of the application in which that one is mounted.
     """
 
-    def __init__(self, guard: KindeGuard, token: AccessToken | None) -> None:
+    def __init__(
+        self,
+        guard: GuardEngine,
+        token: AccessToken | None,
+        application: object = None,
+        outer_handlers: tuple[dict[Any, Any], dict[Any, Any]] | None = None,
+    ) -> None:
         self.guard = guard
         self.token = token
+        self.application = application
+        self.outer_handlers = outer_handlers
+        self.rejection: GuardError | None = None
 
     @property
     def scopes(self) -> list[str]:  # type: ignore[override]
-        """The names of the granted scopes, sorted.
+        """The names of the granted scopes, sorted, and ``authenticated``; none without a token.
 
-        A new list each time: nobody's changes reach another request, and a request whose list is
+        A new list each time: a change to it reaches no other request, and a request whose list is
         never asked for costs the same with many scopes as with few.
         """
-        return [] if self.token is None else sorted(self.token.scopes)
+        return [] if self.token is None else sorted({*self.token.scopes, "authenticated"})
 
 
-def admit(scope: Scope, guard: KindeGuard, token: AccessToken | None) -> None:
-    """Write down who comes: for the dependencies, and as Starlette's ``user`` and ``auth``."""
-    scope[_SCOPE_KEY] = scope["auth"] = Admission(guard, token)
-    scope["user"] = UnauthenticatedUser() if token is None else token
+def set_auth_state(scope: Scope, state: AuthState) -> None:
+    """Write the result down: for the dependencies, and as Starlette's ``user`` and ``auth``."""
+    scope[_SCOPE_KEY] = scope["auth"] = state
+    scope["user"] = UnauthenticatedUser() if state.token is None else state.token
 
 
-def admission(scope: Scope) -> Admission:
-    """Return who came in.
+def find_auth_state(scope: Scope) -> AuthState | None:
+    """Return the authentication result of a request; ``None`` where no guard stands in front."""
+    state = scope.get(_SCOPE_KEY)
+    return state if isinstance(state, AuthState) else None
+
+
+def get_auth_state(scope: Scope) -> AuthState:
+    """Return the authentication result of a request.
 
     Raises:
-        HTTPException: 500, because no guard stands before this application: whoever asks for a
-            token or for scopes here would otherwise let everybody through.
+        HTTPException: 500, because no guard stands in front of this application. A route that
+            requires a token would otherwise be open to every request.
     """
-    admitted = scope.get(_SCOPE_KEY)
-    if isinstance(admitted, Admission):
-        return admitted
+    state = scope.get(_SCOPE_KEY)
+    if isinstance(state, AuthState):
+        return state
     logger.error(
         "a route asks for a token, but no guard protects this application: call "
         "guard.install(app), or add KindeGuardMiddleware, where the app is made"

@@ -19,18 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from kinde_guard.asgi.responses import UNAUTHORIZED, Refusal
+from kinde_guard.asgi.rejections import UNAUTHORIZED, respond
+from kinde_guard.engine import GuardEngine
 from kinde_guard.verification.access_token import AccessToken
 from kinde_guard.vocabulary.errors import ExpiredToken, GuardError
-from kinde_guard.vocabulary.event_loop import Run, running_loop
-
-if TYPE_CHECKING:
-    from kinde_guard.guard import KindeGuard
+from kinde_guard.vocabulary.event_loop import BackgroundTask, running_loop
 
 LONGEST_PAUSE = 60.0
 """Seconds: then the clock is looked at again, because it may have been set or have stood still."""
@@ -43,42 +40,42 @@ class WebSocketExpired(OSError):
     """
 
 
-class UntilExpiry:
+class CloseOnExpiry:
     """An ASGI application for one WebSocket, which ends when a token expires.
 
     Args:
         app: serves the WebSocket.
         guard: its settings tell the clock, the leeway and the realm.
-        token: of whoever opened the WebSocket.
+        token: the one that opened the WebSocket.
     """
 
-    def __init__(self, app: ASGIApp, guard: KindeGuard, token: AccessToken) -> None:
+    def __init__(self, app: ASGIApp, guard: GuardEngine, token: AccessToken) -> None:
         self._app = app
         self._guard = guard
         self._ends_at = token.claims["exp"] + guard.settings.leeway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the WebSocket until it ends or the token expires."""
-        socket = _Socket(self._guard, self._ends_at, scope, receive, send)
+        socket = _ExpiringConnection(self._guard, self._ends_at, scope, receive, send)
         watch = running_loop().start(socket.watch, "kinde-guard expiry of a WebSocket")
         try:
             await self._app(scope, socket.receive, socket.send)
         except (WebSocketExpired, WebSocketDisconnect, GuardError):
             # What is raised on a closed WebSocket, and a refusal that cannot be told any more.
-            if socket.farewell is None:
+            if socket.close_task is None:
                 raise
         finally:
             watch.cancel()
             await watch.result()
-            if socket.farewell is not None:
-                await socket.farewell.result()
+            if socket.close_task is not None:
+                await socket.close_task.result()
 
 
-class _Socket:
+class _ExpiringConnection:
     """Both directions of one WebSocket, open until ``ends_at``."""
 
     def __init__(
-        self, guard: KindeGuard, ends_at: float, scope: Scope, receive: Receive, send: Send
+        self, guard: GuardEngine, ends_at: float, scope: Scope, receive: Receive, send: Send
     ) -> None:
         self._guard = guard
         self._ends_at = ends_at
@@ -87,13 +84,13 @@ class _Socket:
         self._send = send
         self._connected = False
         self._accepted = False
-        self._left = False
+        self._disconnected = False
         self._interrupt: Callable[[], None] | None = None
-        self.farewell: Run[None] | None = None
+        self.close_task: BackgroundTask[None] | None = None
 
     async def watch(self) -> None:
         """End the WebSocket at its time, whatever the application does meanwhile."""
-        while not self._expired() and not self._left:
+        while not self._expired() and not self._disconnected:
             seconds = self._ends_at - self._guard.settings.clock()
             await running_loop().sleep(min(max(seconds, 0), LONGEST_PAUSE))
 
@@ -111,7 +108,7 @@ class _Socket:
                 "reason": ExpiredToken.description,
             }
         if message["type"] == "websocket.disconnect":
-            self._left = True
+            self._disconnected = True
         return message
 
     async def send(self, message: Message) -> None:
@@ -126,7 +123,7 @@ class _Socket:
             self._accepted = True
         elif message["type"] != "websocket.send":
             # The application closes the WebSocket, or refuses it, by itself.
-            self._left = True
+            self._disconnected = True
         await self._send(message)
 
     async def _incoming(self) -> Message | None:
@@ -134,32 +131,32 @@ class _Socket:
             async with running_loop().time_limit(None) as self._interrupt:
                 return await self._receive()
         except TimeoutError:
-            if self.farewell is None:
+            if self.close_task is None:
                 raise
             return None
         finally:
             self._interrupt = None
 
     def _expired(self) -> bool:
-        # Whoever asks first after the time ends the WebSocket.
-        undecided = self.farewell is None and not self._left
+        # The first look after the time ends the WebSocket.
+        undecided = self.close_task is None and not self._disconnected
         if undecided and self._guard.settings.clock() >= self._ends_at:
             self._end()
-        return self.farewell is not None
+        return self.close_task is not None
 
     def _end(self) -> None:
-        self._guard.refused(ExpiredToken())
+        self._guard.recorder.rejected(ExpiredToken.reason, ExpiredToken.status, method="WS")
         # Not sent from here: the application may be cancelled, and its own time is not waited for.
-        self.farewell = running_loop().start(self._say_farewell, "kinde-guard end of a WebSocket")
+        self.close_task = running_loop().start(self._close, "kinde-guard end of a WebSocket")
         if self._interrupt is not None:
             self._interrupt()
 
-    async def _say_farewell(self) -> None:
+    async def _close(self) -> None:
         # The client may have left in the meantime, which servers tell in many ways.
         with suppress(Exception):
             if self._accepted:
                 code, reason = UNAUTHORIZED, ExpiredToken.description
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
             else:
-                refusal = Refusal(ExpiredToken(), self._guard.settings.realm)
-                await refusal(self._scope, self._receive, self._send)
+                error = self._guard.complete(ExpiredToken())
+                await respond(error, self._scope, self._receive, self._send)

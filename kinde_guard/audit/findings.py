@@ -1,31 +1,42 @@
 """What is wrong with the guarding of an application, found without calling anything.
 
-Five findings. The first is an open door or one that opens to every token, the others are slips of
-the pen that would let in too few or too many:
+The first three are unprotected routes, or routes that every token opens; the others are likely
+typos and settings that let in too few or too many requests:
 
-=====================  ===========================================================================
-``no_guard``           no guard stands before an operation
-``no_scope``           an operation that is not public asks for no scope, merely for a token
-``misspelt_scope``     two scopes differ by a letter: ``read:user`` beside ``read:users``
-``public_unmatched``   a public path that no operation answers
-``public_shadows``     a public path lets requests pass to an operation that asks for scopes
-=====================  ===========================================================================
+======================  =========================================================================
+``no_guard``            no guard is in front of an operation
+``no_scope``            an operation that is not public requires a token, whatever it holds
+``cors_outside_guard``  a guard answers CORS preflights before the CORS middleware can
+``webhook_needs_token`` a webhook's path is not public, so Kinde's deliveries are rejected
+``misspelt_scope``      two scopes differ by a letter: ``read:user`` beside ``read:users``
+``public_unmatched``    a public path that no operation answers
+``public_shadows``      a public path lets requests pass to an operation that requires scopes
+======================  =========================================================================
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from kinde_guard.asgi.public_paths import PublicPaths
-from kinde_guard.audit.operations import ANY, WEBSOCKET, Kind, Operation, Post, walk
+from kinde_guard.asgi.public_paths import WEBSOCKET, PublicPaths
+from kinde_guard.audit.guard_mounts import GuardMount
+from kinde_guard.audit.operations import ANY, Kind, Operation, list_operations
+from kinde_guard.audit.scope_names import are_alike
 
 REMEDIES = {
     "no_guard": "call guard.install(app) where the application is made",
-    "no_scope": "add Depends(require_scopes(...)), or name the path in public_paths",
+    "no_scope": (
+        "add Depends(require_scopes(...)); or, if any token is meant to do, allow it by its name; "
+        "or name the path in public_paths"
+    ),
+    "cors_outside_guard": (
+        "call guard.install(app), which puts the guard inside of CORSMiddleware, and add that to "
+        "the application that the guard is in front of"
+    ),
+    "webhook_needs_token": "name the path in public_paths, after its method: 'POST /webhooks'",
     "misspelt_scope": "write it the same way everywhere",
     "public_unmatched": "correct it, or take it out of public_paths",
     "public_shadows": "take it out of public_paths: without a token the answer is 401 anyway",
@@ -34,17 +45,17 @@ REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that somebody should look at.
+    """Something to look at.
 
     Attributes:
         code: one of :data:`REMEDIES`.
         subject: what it is about, ``GET /users``, a scope or a public path; ``allow`` names it.
-        says: what is the matter, in a sentence.
+        message: what is the matter, in a sentence.
     """
 
     code: str
     subject: str
-    says: str
+    message: str
 
     @property
     def remedy(self) -> str:
@@ -53,7 +64,7 @@ class Finding:
 
 
 def assert_guarded(app: object, *, allow: Collection[str] = ()) -> None:
-    """Fail, as a test does, unless every route of an application is public or asks for a scope.
+    """Fail, as a test does, unless every route of an application is public or requires a scope.
 
     Args:
         app: a FastAPI or Starlette application with a guard installed.
@@ -75,148 +86,146 @@ def assert_guarded(app: object, *, allow: Collection[str] = ()) -> None:
         ...     return []
         >>> assert_guarded(app)
     """
-    found = findings(walk(app), allow=allow)
-    if found:
-        lines = [f"{one.code}: {one.says}; {one.remedy}" for one in found]
-        title = f"{len(found)} findings in the routes of the application"
+    listed = find_problems(list_operations(app), allow=allow)
+    if listed:
+        lines = [f"{each.code}: {each.message}; {each.remedy}" for each in listed]
+        title = f"{len(listed)} findings in the routes of the application"
         raise AssertionError("\n".join([title, *lines]))
 
 
-def findings(operations: Sequence[Operation], *, allow: Collection[str] = ()) -> list[Finding]:
+def find_problems(operations: Sequence[Operation], *, allow: Collection[str] = ()) -> list[Finding]:
     """Return what is wrong, the gravest first.
 
     Args:
         operations: those of a whole application, in its router's order.
         allow: subjects, or paths of subjects, that are meant to be as they are.
     """
-    found = [
+    listed = [
         *_unguarded(operations),
         *_without_scope(operations),
+        *_cors_outside_guard(operations),
+        *_webhooks_that_need_tokens(operations),
         *_misspelt(operations),
         *_public_paths(operations),
     ]
-    return [one for one in found if not {one.subject, one.subject.partition(" ")[2]} & {*allow}]
+    allowed = {*allow}
+    return [
+        finding
+        for finding in listed
+        if allowed.isdisjoint({finding.subject, finding.subject.partition(" ")[2]})
+    ]
 
 
 def _unguarded(operations: Iterable[Operation]) -> Iterator[Finding]:
-    for one in operations:
-        if not one.is_guarded and one.kind is not Kind.DOCS:
-            yield Finding("no_guard", one.name, f"no guard stands before {one.name}")
+    for operation in operations:
+        if not operation.is_guarded and operation.kind is not Kind.DOCS:
+            message = f"no guard is in front of {operation.name}"
+            yield Finding("no_guard", operation.name, message)
 
 
 def _without_scope(operations: Iterable[Operation]) -> Iterator[Finding]:
-    for one in operations:
-        # Those who protect the docs have said what they want; nobody can give them scopes.
-        asks = one.needs.can_be_denied or one.kind is Kind.DOCS
-        if one.is_guarded and not one.is_public and not asks:
-            says = f"{one.name} is not public and asks for no scope: any token will do"
-            yield Finding("no_scope", one.name, says)
+    for operation in operations:
+        # With protect_docs the docs require a token, and cannot be given a scope.
+        requires = operation.can_deny or operation.kind in {Kind.DOCS, Kind.WEBHOOK}
+        if operation.is_guarded and not operation.is_public and not requires:
+            message = f"{operation.name} is not public and requires no scope: any token will do"
+            yield Finding("no_scope", operation.name, message)
+
+
+def _cors_outside_guard(operations: Iterable[Operation]) -> Iterator[Finding]:
+    mounts = dict.fromkeys(mount for operation in operations for mount in operation.guards)
+    for mount in mounts:
+        answers = PublicPaths(mount.public).matches("OPTIONS", "/")
+        if mount.is_outside_cors and not answers:
+            where = mount.prefix or "/"
+            message = f"the guard at {where} answers CORS preflights with 401"
+            yield Finding("cors_outside_guard", where, message)
+
+
+def _webhooks_that_need_tokens(operations: Iterable[Operation]) -> Iterator[Finding]:
+    for operation in operations:
+        if operation.kind is not Kind.WEBHOOK:
+            continue
+        if operation.requires_token or (operation.is_guarded and not operation.is_public):
+            message = (
+                f"{operation.name} takes webhooks and needs a token, which Kinde does not send"
+            )
+            yield Finding("webhook_needs_token", operation.name, message)
 
 
 def _misspelt(operations: Iterable[Operation]) -> Iterator[Finding]:
-    used = Counter(name for one in operations for name in one.needs.scopes)
+    used = Counter(name for operation in operations for name in operation.scopes)
     for pair in combinations(used, 2):
         if are_alike(*pair):
-            # On a tie either may be the slip; the one that came later is named.
+            # On a tie either may be the typo; the later one is named.
             usual, odd = pair if used[pair[0]] >= used[pair[1]] else pair[::-1]
-            says = f"{odd} (used {_times(used[odd])}) looks like {usual} ({_times(used[usual])})"
-            yield Finding("misspelt_scope", odd, says)
+            message = f"{odd} (used {_times(used[odd])}) looks like {usual} ({_times(used[usual])})"
+            yield Finding("misspelt_scope", odd, message)
 
 
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 
 
-_GENERATED = re.compile(r"(get|post|put|patch|delete|options|head|trace):")
-_SHORTEST = 5
-
-
-def are_alike(one: str, other: str) -> bool:
-    """Tell whether two names of scopes are so alike that one may be a slip.
-
-    They are if they differ in case, punctuation or the order of their parts, or by one letter.
-    Names of Kinde's import, which nobody types, and numbers (``v1``, ``v2``) are not slips.
-
-    Example:
-        >>> are_alike("read:user", "read:users"), are_alike("read:users", "create:users")
-        (True, False)
-    """
-    if _GENERATED.match(one) and _GENERATED.match(other):
-        return False
-    if _parts(one) == _parts(other):
-        return True
-    if min(len(one), len(other)) < _SHORTEST or re.findall(r"\d", one) != re.findall(r"\d", other):
-        return False
-    return _one_slip(one.casefold(), other.casefold())
-
-
-def _parts(name: str) -> list[str]:
-    return sorted(part for part in re.split(r"[^0-9a-z]+", name.casefold()) if part)
-
-
-def _one_slip(one: str, other: str) -> bool:
-    """Tell whether one letter is missing, wrong, or has changed places with the next."""
-    short, long = sorted((one, other), key=len)
-    start = next((n for n, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), None)
-    if start is None:
-        return len(long) - len(short) == 1
-    if len(short) < len(long):
-        return short[start:] == long[start + 1 :]
-    swapped = short[start + 1 : start + 2] + short[start : start + 1]
-    same_rest = short[start + 1 :] == long[start + 1 :]
-    return same_rest or (
-        swapped == long[start : start + 2] and short[start + 2 :] == long[start + 2 :]
-    )
-
-
 def _public_paths(operations: Sequence[Operation]) -> Iterator[Finding]:
-    posts = dict.fromkeys(post for one in operations for post in one.posts)
-    for post in posts:
-        behind = [one for one in operations if post in one.posts]
-        for public in post.public:
-            yield from _public_path(public, post, behind)
+    mounts = dict.fromkeys(mount for operation in operations for mount in operation.guards)
+    for mount in mounts:
+        guarded = [operation for operation in operations if mount in operation.guards]
+        settings = mount.guard.settings
+        for public in dict.fromkeys((*mount.public, *settings.unverified_paths)):
+            yield from _public_path(public, mount, guarded)
 
 
-def _public_path(public: str, post: Post, behind: Sequence[Operation]) -> Iterator[Finding]:
-    answering = list(_answering(public, post, behind))
-    if not answering:
+def _public_path(public: str, mount: GuardMount, guarded: Sequence[Operation]) -> Iterator[Finding]:
+    answers = list(_answers(public, mount, guarded))
+    if not answers:
         yield Finding("public_unmatched", public, f"no route answers the public path {public}")
-    for one in answering:
-        if one.needs.can_be_denied and _covers(public, post, one):
-            says = f"the public path {public} covers {one.name}, which asks for more than that"
-            yield Finding("public_shadows", public, says)
+    for operation in answers:
+        if operation.can_deny and _covers(public, mount, operation):
+            message = f"the public path {public} covers {operation.name}, which requires more"
+            yield Finding("public_shadows", public, message)
 
 
-def _answering(public: str, post: Post, behind: Sequence[Operation]) -> Iterator[Operation]:
-    path = post.below + public.removesuffix("/*")
-    if public.endswith("/*"):
-        yield from (one for one in behind if one.template.overlaps(path))
+def _answers(public: str, mount: GuardMount, guarded: Sequence[Operation]) -> Iterator[Operation]:
+    method, _, path = public.rpartition(" ")
+    candidates = [each for each in guarded if _serves(each, method)]
+    path = mount.prefix + path
+    if path.endswith("/*"):
+        prefix = path.removesuffix("/*")
+        yield from (each for each in candidates if each.template.overlaps(prefix))
         return
     taken: set[str] = set()
-    for one in behind:
-        if one.template.match(path) is not None and not {one.method, ANY} & taken:
-            # Whoever comes later in the router gets only the methods that are left.
-            taken.add(one.method)
-            yield one
+    for operation in candidates:
+        if operation.template.match(path) is not None and not {operation.method, ANY} & taken:
+            # A later route of the router gets only the methods that are left.
+            taken.add(operation.method)
+            yield operation
 
 
-def _covers(public: str, post: Post, one: Operation) -> bool:
-    exact = not public.endswith("/*")
-    return exact or one.path.removeprefix(post.below) in PublicPaths([public])
+def _serves(operation: Operation, method: str) -> bool:
+    same = {"": operation.method, "HEAD": "GET"}.get(method, method)
+    # A preflight is answered by middleware, not by a route.
+    return operation.method in {same, ANY} or method == "OPTIONS"
+
+
+def _covers(public: str, mount: GuardMount, operation: Operation) -> bool:
+    _, _, path = public.rpartition(" ")
+    if not path.endswith("/*"):
+        return True
+    return operation.path.removeprefix(mount.prefix) in PublicPaths([path])
 
 
 def answering(operations: Iterable[Operation], method: str, path: str) -> Operation | None:
     """Return the operation that answers a request; ``None`` if none does.
 
     Args:
-        operations: those of :func:`kinde_guard.audit.operations.routed`, in order.
+        operations: those of :func:`~.operations.iter_operations`, in order.
         method: an HTTP method in capitals, or ``WS``.
         path: the path of the request, percent-decoded, from the root of the application.
     """
-    wanted = {ANY, method, "GET" if method == "HEAD" else method}
-    for one in operations:
-        if one.method in wanted and one.template.match(path) is not None:
-            if one.kind is Kind.NOTHING or (method == WEBSOCKET and one.kind is Kind.STATIC):
-                return None
-            return one
+    methods = {ANY, method, "GET" if method == "HEAD" else method}
+    for operation in operations:
+        if operation.method in methods and operation.template.match(path) is not None:
+            static = method == WEBSOCKET and operation.kind is Kind.STATIC
+            return None if static or operation.kind is Kind.UNMATCHED_MOUNT else operation
     return None

@@ -1,39 +1,38 @@
-"""Every operation of an application that a caller can reach, with what stands in front of it.
+"""Every operation of an application that a caller can reach, with what each requires.
 
-Walks what FastAPI and Starlette really route: included routers, mounted applications (nested, with
-guards of their own), WebSockets, plain routes, static files, frontends. Nothing is called. For the
-command ``routes``, for ``explain`` and for :func:`kinde_guard.audit.findings.assert_guarded`.
+Lists what FastAPI and Starlette really route: included routers, mounted applications (nested, with
+guards of their own), WebSockets, plain routes, static files, frontends. Nothing is called.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import iter_route_contexts
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from kinde_guard.asgi.public_paths import PublicPaths
+from kinde_guard.asgi.fastapi_routes import (
+    dependant_of,
+    iter_routes,
+    low_priority_routes,
+    serves_docs,
+)
+from kinde_guard.asgi.public_paths import WEBSOCKET
+from kinde_guard.audit.guard_mounts import GuardMount, unwrapped
 from kinde_guard.audit.path_template import PathTemplate
-from kinde_guard.middleware import KindeGuardMiddleware
-from kinde_guard.requirements.requirement import Needs
-from kinde_guard.requirements.routes import GuardedRoute, needs_of
-from kinde_guard.verification.scopes import ScopeRule
-
-if TYPE_CHECKING:
-    from kinde_guard.guard import KindeGuard
+from kinde_guard.requirements.requirement import SecurityScopesRequirement, scopes_of
+from kinde_guard.requirements.route import Requirements, for_operation, requirements_of
+from kinde_guard.webhooks import webhook_dependency
 
 ANY = "ANY"
-"""The method of an operation that takes whatever comes: a mounted application, say."""
-WEBSOCKET = "WS"
+"""The method of an operation that takes every method: a mounted application, say."""
+
+GuardMounts = tuple[GuardMount, ...]
 
 
 class Kind(StrEnum):
@@ -44,27 +43,9 @@ class Kind(StrEnum):
     STATIC = "static files"
     MOUNT = "mounted application"
     DOCS = "documentation"
-    NOTHING = "nothing"
-    """What a mount catches and none of its routes takes; told only to find what answers a path."""
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A guard at its place.
-
-    Attributes:
-        guard: decides there.
-        public: the public paths of that place.
-        below: the path under which the guarded application is mounted.
-    """
-
-    guard: KindeGuard
-    public: tuple[str, ...]
-    below: str = ""
-
-    def lets_pass(self, path: str) -> bool:
-        """Tell whether a path, from the root, needs no token here."""
-        return path.removeprefix(self.below) in PublicPaths(self.public)
+    WEBHOOK = "webhook"
+    UNMATCHED_MOUNT = "nothing"
+    """What a mount catches and none of its routes takes; only to find what answers a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +56,8 @@ class Operation:
         method: an HTTP method, ``WS`` for a WebSocket or ``ANY``.
         template: its path from the root of the application.
         kind: what answers.
-        needs: what the route asks of its caller.
-        posts: the guards that stand before it, from the outside in.
+        requirements: what the route requires.
+        guards: the guards in front of it, from the outside in.
         summary: what it does, in the words of its route.
         route: what routes it; holds the dependencies.
     """
@@ -84,8 +65,8 @@ class Operation:
     method: str
     template: PathTemplate
     kind: Kind
-    needs: Needs
-    posts: tuple[Post, ...]
+    requirements: Requirements
+    guards: GuardMounts
     summary: str = ""
     route: Any = field(default=None, repr=False, compare=False)
 
@@ -100,17 +81,39 @@ class Operation:
         return f"{self.method} {self.path}"
 
     @property
+    def scopes(self) -> tuple[str, ...]:
+        """Every scope that it requires."""
+        return scopes_of(self.requirements)
+
+    @property
+    def requires_token(self) -> bool:
+        """Whether a dependency rejects requests without a token."""
+        return any(requirement.needs_token for requirement in self.requirements)
+
+    @property
+    def can_deny(self) -> bool:
+        """Whether a good token may be rejected, with 403."""
+        return any(requirement.can_deny or requirement.scopes for requirement in self.requirements)
+
+    @property
     def is_guarded(self) -> bool:
-        """Whether a guard stands before it."""
-        return bool(self.posts)
+        """Whether a guard is in front of it."""
+        return bool(self.guards)
 
     @property
     def is_public(self) -> bool:
-        """Whether every guard before it lets it pass without a token."""
-        return self.is_guarded and all(post.lets_pass(self.path) for post in self.posts)
+        """Whether every guard in front of it lets it pass without a token."""
+        return self.is_guarded and all(
+            guard.is_public(self.method, self.path) for guard in self.guards
+        )
+
+    @property
+    def is_unverified(self) -> bool:
+        """Whether a guard in front of it looks at no credential there."""
+        return any(guard.is_unverified(self.method, self.path) for guard in self.guards)
 
 
-def walk(app: object) -> tuple[Operation, ...]:
+def list_operations(app: object) -> tuple[Operation, ...]:
     """Return every operation of an application, in the order in which its router tries them.
 
     Args:
@@ -118,93 +121,90 @@ def walk(app: object) -> tuple[Operation, ...]:
 
     Example:
         >>> from fastapi import FastAPI
-        >>> [operation.name for operation in walk(FastAPI(openapi_url=None))]
+        >>> [operation.name for operation in list_operations(FastAPI(openapi_url=None))]
         []
     """
-    return tuple(one for one in routed(app) if one.kind is not Kind.NOTHING)
+    return tuple(each for each in iter_operations(app) if each.kind is not Kind.UNMATCHED_MOUNT)
 
 
-def routed(app: object) -> Iterator[Operation]:
-    """Yield every operation, and ``Kind.NOTHING`` for what a mount catches and does not answer."""
+def iter_operations(app: object) -> Iterator[Operation]:
+    """Yield every operation, and ``Kind.UNMATCHED_MOUNT`` for what a mount does not answer."""
     yield from _application(app, "", ())
 
 
-def posts_of(app: object) -> tuple[Post, ...]:
-    """Return the guards that stand before a whole application."""
-    return _unwrapped(app, "", ())[1]
-
-
-def is_walkable(app: object) -> bool:
+def can_be_listed(app: object) -> bool:
     """Tell whether an object is, or wraps, an application whose routes can be read."""
-    return isinstance(_unwrapped(app, "", ())[0], (Starlette, Router))
+    return isinstance(unwrapped(app, "", ())[0], (Starlette, Router))
 
 
-def _application(app: object, below: str, posts: tuple[Post, ...]) -> Iterator[Operation]:
-    inner, posts = _unwrapped(app, below, posts)
+def _application(app: object, prefix: str, guards: GuardMounts) -> Iterator[Operation]:
+    inner, guards = unwrapped(app, prefix, guards)
     router = inner.router if isinstance(inner, Starlette) else inner
     if not isinstance(router, Router):
         kind = Kind.STATIC if isinstance(inner, StaticFiles) else Kind.MOUNT
         method = "GET" if kind is Kind.STATIC else ANY
-        yield Operation(method, _below(f"{below}/{{path:path}}"), kind, Needs(), posts)
+        yield Operation(method, _template(f"{prefix}/{{path:path}}"), kind, (), guards)
         return
-    docs = _docs_paths(inner)
-    for context in iter_route_contexts(router.routes):
-        for operation in _operations(context, below, posts):
-            is_docs = operation.path.removeprefix(below) in docs
-            yield replace(operation, kind=Kind.DOCS) if is_docs else operation
-    yield from _frontends(router, below, posts)
+    for context in iter_routes(router.routes):
+        yield from _operations(context, prefix, guards)
+    yield from _frontends(router, prefix, guards)
 
 
-def _operations(context: Any, below: str, posts: tuple[Post, ...]) -> Iterator[Operation]:  # noqa: ANN401
+def _operations(context: Any, prefix: str, guards: GuardMounts) -> Iterator[Operation]:  # noqa: ANN401
     match context.original_route:
         case Mount():
-            mounted = f"{below}{context.path}"
-            yield from _application(context.app, mounted, posts)
-            rest = _below(f"{mounted}/{{path:path}}")
-            yield Operation(ANY, rest, Kind.NOTHING, Needs(), posts)
+            mounted = f"{prefix}{context.path}"
+            yield from _application(context.app, mounted, guards)
+            rest = _template(f"{mounted}/{{path:path}}")
+            yield Operation(ANY, rest, Kind.UNMATCHED_MOUNT, (), guards)
         case Host():
-            yield from _application(context.app, below, posts)
+            yield from _application(context.app, prefix, guards)
         case WebSocketRoute():
-            _, posts = _unwrapped(getattr(context, "app", None), below, posts)
-            yield _route(context, WEBSOCKET, Kind.WEBSOCKET, below, posts)
+            _, guards = unwrapped(getattr(context, "app", None), prefix, guards)
+            yield _route(context, WEBSOCKET, Kind.WEBSOCKET, prefix, guards)
         case Route():
-            _, posts = _unwrapped(getattr(context, "app", None), below, posts)
+            _, guards = unwrapped(getattr(context, "app", None), prefix, guards)
             for method in _methods(context):
-                yield _route(context, method, Kind.ROUTE, below, posts)
+                yield _route(context, method, _kind(context), prefix, guards)
         case _:
-            yield _route(context, ANY, Kind.MOUNT, below, posts)
+            yield _route(context, ANY, Kind.MOUNT, prefix, guards)
+
+
+def _kind(context: Any) -> Kind:  # noqa: ANN401
+    if serves_docs(context.endpoint):
+        return Kind.DOCS
+    return Kind.ROUTE if webhook_dependency(dependant_of(context)) is None else Kind.WEBHOOK
 
 
 def _route(
     context: Any,  # noqa: ANN401 - FastAPI's and Starlette's routes have no common type
     method: str,
     kind: Kind,
-    below: str,
-    posts: tuple[Post, ...],
+    prefix: str,
+    guards: GuardMounts,
 ) -> Operation:
-    template = _below(f"{below}{context.path or ''}")
-    needs = _needs(context, method)
-    return Operation(method, template, kind, needs, posts, _summary(context), context)
+    template = _template(f"{prefix}{context.path or ''}")
+    requirements = _requirements(context, method)
+    return Operation(method, template, kind, requirements, guards, _summary(context), context)
 
 
-def _needs(context: Any, method: str) -> Needs:  # noqa: ANN401
-    dependant = getattr(context, "dependant", None)
-    needs = needs_of(dependant) if isinstance(dependant, Dependant) else Needs()
-    if needs.by_operation and method not in {WEBSOCKET, ANY}:
-        needs = GuardedRoute(context.path_format, frozenset({method}), needs).needs_for(method)
+def _requirements(context: Any, method: str) -> Requirements:  # noqa: ANN401
+    dependant = dependant_of(context)
+    requirements = () if dependant is None else requirements_of(dependant)
+    if requirements and method not in {WEBSOCKET, ANY}:
+        requirements = for_operation(requirements, method, context.path_format)
     required = _starlette_scopes(context.endpoint)
-    rules = (*needs.rules, ScopeRule(all_of=required)) if required else needs.rules
-    return replace(needs, rules=rules)
+    return (*requirements, SecurityScopesRequirement.of(required)) if required else requirements
 
 
 def _starlette_scopes(endpoint: object) -> tuple[str, ...]:
     """Return the scopes of Starlette's ``@requires``, which keeps them in its wrapper only."""
-    found: list[str] = []
+    names: list[str] = []
     while inspect.isfunction(endpoint):
         if endpoint.__globals__.get("__name__") == "starlette.authentication":
-            found += inspect.getclosurevars(endpoint).nonlocals.get("scopes_list", ())
+            names += inspect.getclosurevars(endpoint).nonlocals.get("scopes_list", ())
         endpoint = getattr(endpoint, "__wrapped__", None)
-    return tuple(dict.fromkeys(name for name in found if name != "authenticated"))
+    return tuple(dict.fromkeys(name for name in names if name != "authenticated"))
 
 
 _VERBS = ("get", "post", "put", "patch", "delete", "options", "head")
@@ -215,7 +215,7 @@ def _methods(context: Any) -> list[str]:  # noqa: ANN401
     if not methods and inspect.isclass(context.endpoint):
         methods = {verb.upper() for verb in _VERBS if hasattr(context.endpoint, verb)}
     if "GET" in methods:
-        # Starlette adds it to every GET; it asks for what GET asks for.
+        # Starlette adds it to every GET; it requires what GET requires.
         methods.discard("HEAD")
     return sorted(methods) or [ANY]
 
@@ -224,60 +224,20 @@ def _summary(context: Any) -> str:  # noqa: ANN401
     summary = getattr(context, "summary", None)
     if isinstance(summary, str) and summary:
         return summary
-    told = inspect.getdoc(context.endpoint) if inspect.isroutine(context.endpoint) else None
-    return (told or "").partition("\n")[0]
+    text = inspect.getdoc(context.endpoint) if inspect.isroutine(context.endpoint) else None
+    return (text or "").partition("\n")[0]
 
 
-def _frontends(router: Router, below: str, posts: tuple[Post, ...]) -> Iterator[Operation]:
+def _frontends(router: Router, prefix: str, guards: GuardMounts) -> Iterator[Operation]:
     # FastAPI tries its frontends after all routes, and lists them nowhere else.
-    low_priority: Callable[[], Iterator[Any]] | None
-    low_priority = getattr(router, "_iter_low_priority_routes", None)
-    for group in low_priority() if low_priority is not None else ():
-        prefix = below + getattr(group, "frontend_prefix", "")
-        dependant = getattr(group, "dependant", None)
-        needs = needs_of(dependant) if isinstance(dependant, Dependant) else Needs()
+    for group in low_priority_routes(router):
+        path = prefix + getattr(group, "frontend_prefix", "")
+        dependant = dependant_of(group)
+        requirements = () if dependant is None else requirements_of(dependant)
         for route in getattr(getattr(group, "original_route", group), "routes", ()):
-            template = _below(f"{prefix}{route.path.rstrip('/')}/{{path:path}}")
-            yield Operation("GET", template, Kind.STATIC, needs, posts, "", group)
+            template = _template(f"{path}{route.path.rstrip('/')}/{{path:path}}")
+            yield Operation("GET", template, Kind.STATIC, requirements, guards, "", group)
 
 
-def _unwrapped(app: object, below: str, posts: tuple[Post, ...]) -> tuple[object, tuple[Post, ...]]:
-    """Return the application inside of its wrappers, and the guards among them."""
-    while not isinstance(app, (Starlette, Router)):
-        if isinstance(app, KindeGuardMiddleware):
-            public = tuple(getattr(app, "public_paths", app.guard.settings.public_paths))
-            posts = (*posts, _post(app.guard, public, below))
-        if not hasattr(app, "app"):
-            return app, posts
-        app = app.app
-    if isinstance(app, Starlette):
-        # The last one stands innermost.
-        posts = (*posts, *(_installed(middleware, below) for middleware in _guards(app)))
-        return app, posts
-    return app, _unwrapped(app.middleware_stack, below, posts)[1]
-
-
-def _guards(app: Starlette) -> list[Middleware]:
-    installed: list[tuple[object, Middleware]] = [(one.cls, one) for one in app.user_middleware]
-    return [middleware for cls, middleware in installed if cls is KindeGuardMiddleware]
-
-
-def _installed(middleware: Middleware, below: str) -> Post:
-    options: dict[str, Any] = dict(middleware.kwargs)
-    guard: KindeGuard = options["guard"]
-    return _post(guard, (*guard.settings.public_paths, *options.get("public_paths", ())), below)
-
-
-def _post(guard: KindeGuard, public: tuple[str, ...], below: str) -> Post:
-    return Post(guard, tuple(dict.fromkeys(public)), below)
-
-
-def _docs_paths(app: object) -> frozenset[str]:
-    if not isinstance(app, FastAPI):
-        return frozenset()
-    paths = (app.openapi_url, app.docs_url, app.redoc_url, app.swagger_ui_oauth2_redirect_url)
-    return frozenset(path for path in paths if path)
-
-
-def _below(path: str) -> PathTemplate:
+def _template(path: str) -> PathTemplate:
     return PathTemplate(path or "/")

@@ -1,8 +1,8 @@
-"""Compact JWS: three segments, parsed strictly, and a signature that some key made.
+"""Compact JWS: strict parsing of the three segments, and the check of the signature.
 
-A token has exactly one spelling here: base64url without padding, without stray bits, without white
-space; a header that is one JSON object with no member twice and no ``crit``. What the payload says
-is nobody's business in this module, and how a key checks a signature is the key's.
+A token has exactly one valid encoding: base64url without padding, without non-zero trailing bits,
+without white space; a header that is a JSON object with unique members and no ``crit``. The payload
+is not interpreted here, and how a signature is computed is left to the key.
 
 Source: RFC 7515, sections 3.1, 4.1 and 7.1; RFC 4648, section 3.5 (canonical encoding).
 """
@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from kinde_guard.jose.strict_json import object_of
+from kinde_guard.jose.strict_json import parse_object_or_none
 from kinde_guard.vocabulary.errors import (
     InvalidSignature,
     InvalidToken,
@@ -46,16 +46,16 @@ class KeySource(Protocol):
 
 
 class CompactJws(NamedTuple):
-    """A token taken apart, nothing verified yet.
+    """A parsed token; nothing of it is verified.
 
     Attributes:
-        header_segment: the header as it came.
-        header: what it says.
+        header_segment: the header as received, encoded.
+        header: its members.
         algorithm: its ``alg``.
         key_id: its ``kid``, if it names one.
-        payload: the bytes that were signed, decoded.
-        signature: likewise.
-        signing_input: header and payload as they came.
+        payload: the decoded payload.
+        signature: the decoded signature.
+        signing_input: header and payload as received, encoded.
     """
 
     header_segment: bytes
@@ -72,12 +72,12 @@ class CompactJws(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SignedToken:
-    """A token whose signature is right. Nothing is said about what it claims.
+    """A token whose signature is valid. Its claims are not checked.
 
     Attributes:
         header: the JOSE header.
-        payload: the bytes that were signed.
-        key: the key that made the signature.
+        payload: the decoded payload.
+        key: the key that verified the signature.
     """
 
     header: dict[str, Any]
@@ -91,8 +91,8 @@ class SignedToken:
 def verify_signature(raw: str | bytes, keys: KeySource, algorithms: Collection[str]) -> SignedToken:
     """Verify the signature of a compact JWS, and nothing else.
 
-    For other things than access tokens that Kinde signs with the same keys, such as webhooks:
-    whoever calls this decides what the payload must say.
+    For documents other than access tokens that Kinde signs with the same keys, such as webhooks:
+    the caller checks the payload.
 
     Args:
         raw: the token, ``header.payload.signature``.
@@ -100,10 +100,10 @@ def verify_signature(raw: str | bytes, keys: KeySource, algorithms: Collection[s
         algorithms: the ``alg`` values to accept, such as ``("RS256",)``.
 
     Raises:
-        MalformedToken: it is no strict compact JWS.
+        MalformedToken: it is not a strict compact JWS.
         UnsupportedAlgorithm: ``alg`` is not among ``algorithms``, or is not the key's.
         UnknownKey: no key has the token's ``kid``.
-        InvalidSignature: the key did not make this signature.
+        InvalidSignature: the signature does not verify with the key.
 
     Source: RFC 7515, section 5.2.
 
@@ -125,10 +125,10 @@ def verify_signature(raw: str | bytes, keys: KeySource, algorithms: Collection[s
 
 
 def ascii_bytes(raw: str) -> bytes:
-    """Return a token that came as text as bytes.
+    """Encode a token that was given as text.
 
     Raises:
-        MalformedToken: it is no ASCII text.
+        MalformedToken: it is not ASCII text.
     """
     if isinstance(raw, str) and raw.isascii():
         return raw.encode()
@@ -136,19 +136,19 @@ def ascii_bytes(raw: str) -> bytes:
 
 
 def parse(raw: bytes, known_headers: Mapping[bytes, dict[str, Any]]) -> CompactJws:
-    """Take a token apart without trusting any of it.
+    """Parse a token; nothing of it is trusted.
 
     Args:
         raw: the token.
-        known_headers: what header segments say that were read before. An issuer's tokens have but
-            a few different ones, and reading one takes a tenth of verifying a token.
+        known_headers: members of headers that were parsed before, by their encoded segment. An
+            issuer's tokens have only a few, and parsing one takes a tenth of verifying a token.
 
     Raises:
-        MalformedToken: it is no strict compact JWS, or its header is unfit.
+        MalformedToken: it is not a strict compact JWS, or its header is not acceptable.
     """
     signing_input, _, signature = raw.rpartition(b".")
     segment, dot, payload = signing_input.partition(b".")
-    # Too many dots are found by reading the payload: a dot is no base64url.
+    # Further dots are found by decoding the payload: a dot is not base64url.
     if not dot:
         raise MalformedToken
     header = known_headers.get(segment) or _read_header(segment)
@@ -163,21 +163,21 @@ def parse(raw: bytes, known_headers: Mapping[bytes, dict[str, Any]]) -> CompactJ
     )
 
 
-def payload_of(token: str) -> bytes:
+def decode_payload(token: str) -> bytes:
     """Return the payload of a token that was parsed, and verified, before.
 
     Raises:
-        MalformedToken: its payload is no strict base64url.
+        MalformedToken: its payload is not strict base64url.
     """
     return _decode(token.split(".")[1].encode())
 
 
 def check_signature(token: CompactJws, candidates: Sequence[Key]) -> Key:
-    """Return the key among ``candidates`` that signed the token.
+    """Return the key among ``candidates`` that verifies the token's signature.
 
     Raises:
         UnsupportedAlgorithm: none of them may be used with the token's ``alg``.
-        InvalidSignature: none of them made the signature.
+        InvalidSignature: the signature verifies with none of them.
     """
     algorithm = token.algorithm
     refusal: type[InvalidToken] = UnsupportedAlgorithm
@@ -189,15 +189,20 @@ def check_signature(token: CompactJws, candidates: Sequence[Key]) -> Key:
     raise refusal
 
 
-# What RFC 4648, section 5, writes differently from section 4, which is what binascii reads. What
-# only section 4 knows becomes something that neither does.
+# RFC 4648: the alphabet of section 5 to that of section 4, which is what binascii decodes. What is
+# only in section 4's alphabet is mapped to a byte that is in neither.
 _TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/...")
+
+# The header is parsed before anything is verified, so what parsing it may cost is bounded. RFC 7515
+# defines eleven members.
+_MAX_HEADER_CONTAINERS = 64
+_MAX_HEADER_COMMAS = 256
 
 _BASE64URL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-# The last character of a segment carries bits that encode nothing; they must be zero, or one token
-# would have several spellings. By the remainder of the length: the characters that may stand last,
-# and the padding that binascii wants to see.
+# The last character of a segment has bits that encode nothing; they must be zero, or a token would
+# have several encodings. By the remainder of the length: the characters that may stand last, and
+# the padding that binascii expects.
 _ENDINGS = {
     0: (_BASE64URL, b""),
     1: (b"", b""),
@@ -219,11 +224,19 @@ def _decode(segment: bytes) -> bytes:
 
 
 def _read_header(segment: bytes) -> dict[str, Any]:
-    header = object_of(_decode(segment))
-    # RFC 7515, 4.1.11: an extension that must be understood is one that this module does not know.
-    # RFC 7797, 7: one of them, the payload that is no base64url, is not for tokens at all.
+    document = _decode(segment)
+    if _is_costly(document):
+        raise MalformedToken
+    header = parse_object_or_none(document)
+    # RFC 7515, 4.1.11: no extension that must be understood is supported here. RFC 7797, 7: the
+    # unencoded payload is not for JWTs at all.
     if header is None or "crit" in header or header.get("b64", True) is not True:
         raise MalformedToken
     if not isinstance(header.get("alg"), str) or not isinstance(header.get("kid", ""), str):
         raise MalformedToken
     return header
+
+
+def _is_costly(document: bytes) -> bool:
+    containers = document.count(b"[") + document.count(b"{")
+    return containers > _MAX_HEADER_CONTAINERS or document.count(b",") > _MAX_HEADER_COMMAS

@@ -9,14 +9,24 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 MAX_DEPTH = 32
 """Levels of arrays and objects within one another."""
 
+MAX_INTEGER_DIGITS = 1000
+"""Digits of an integer, sign included; decoding costs the square of their number."""
+
 _WHITE_SPACE = " \t\n\r"
 
-_CONTAINERS = (dict, list)
+# A string up to its closing quote, or to the end of the text where there is none. The quantifiers
+# are possessive: nothing is matched twice.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+
+_TO_ARRAYS = bytes.maketrans(b"{}", b"[]")
+
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 def loads(document: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
@@ -26,21 +36,19 @@ def loads(document: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
         document: the bytes of the text; the caller bounds their number.
 
     Raises:
-        ValueError: the text is not JSON, or is JSON that can be read in two ways.
+        ValueError: the text is not JSON, is JSON that can be read in two ways, or is nested too
+            deeply.
 
-    Source: RFC 7493 (I-JSON), section 2; RFC 7515, section 4 (members must be unique).
+    Source: RFC 7493 (I-JSON), section 2; RFC 7515, section 4 (members must be unique); RFC 8259,
+        section 9 (limits on depth and numbers).
 
     Example:
         >>> loads(b'{"scope": "read:users"}')
         {'scope': 'read:users'}
     """
-    try:
-        text = document.decode().strip(_WHITE_SPACE)
-        value, end = _DECODER.raw_decode(text)
-        if document.count(b"[") + document.count(b"{") > MAX_DEPTH:
-            _refuse_deep(value)
-    except RecursionError:
-        raise ValueError("JSON is nested too deeply") from None
+    _refuse_deep(document)
+    text = document.decode().strip(_WHITE_SPACE)
+    value, end = _DECODER.raw_decode(text)
     if end != len(text):
         raise ValueError("JSON text is followed by something else")
     if b"\\" in document:
@@ -48,11 +56,11 @@ def loads(document: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
     return value
 
 
-def object_of(document: bytes) -> dict[str, Any] | None:
-    """Parse a JSON text that must be an object; ``None`` where it is none.
+def parse_object_or_none(document: bytes) -> dict[str, Any] | None:
+    """Parse a JSON text that must be an object; ``None`` if it is not.
 
-    For secrets: an error would carry the document, and whatever is raised next would carry the
-    error as its context.
+    For secrets: an error would carry the document, and an exception raised after it would carry
+    the error as its context.
 
     Args:
         document: the bytes of the text; the caller bounds their number.
@@ -60,7 +68,7 @@ def object_of(document: bytes) -> dict[str, Any] | None:
     Source: RFC 7515, section 4; RFC 7519, section 3.
 
     Example:
-        >>> object_of(b"[]") is None
+        >>> parse_object_or_none(b"[]") is None
         True
     """
     try:
@@ -84,22 +92,27 @@ def _finite(number: str) -> float:
     return value
 
 
+def _integer(number: str) -> int:
+    if len(number) > MAX_INTEGER_DIGITS:
+        raise ValueError("JSON number is too large")
+    return int(number)
+
+
 def _refuse_constant(_: str) -> NoReturn:
     raise ValueError("JSON has no NaN or Infinity")
 
 
-def _refuse_deep(value: Any) -> None:  # noqa: ANN401 - JSON holds anything
-    level = [value] if isinstance(value, _CONTAINERS) else []
+def _refuse_deep(document: bytes) -> None:
+    # Before decoding: the decoder recurses, and where a thread's stack is small it overflows the
+    # stack, which ends the process, long before the interpreter raises RecursionError.
+    if document.count(b"[") + document.count(b"{") <= MAX_DEPTH:
+        return
+    brackets = _STRING.sub(b"", document).translate(_TO_ARRAYS, _NO_BRACKETS)
     for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, _CONTAINERS)
-        ]
-        if not level:
-            return
-    raise ValueError("JSON is nested too deeply")
+        # Each round takes away the innermost level.
+        brackets = brackets.replace(b"[]", b"")
+    if brackets:
+        raise ValueError("JSON is nested too deeply, or its brackets do not match")
 
 
 def _refuse_surrogates(value: Any) -> None:  # noqa: ANN401 - JSON holds anything
@@ -108,5 +121,8 @@ def _refuse_surrogates(value: Any) -> None:  # noqa: ANN401 - JSON holds anythin
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
+    object_pairs_hook=_unique,
+    parse_constant=_refuse_constant,
+    parse_float=_finite,
+    parse_int=_integer,
 )

@@ -38,7 +38,7 @@ from kinde_guard.local.management_audience import management_audience
 from kinde_guard.local.paths import Endpoint
 from kinde_guard.local.seed import AUDIENCE
 from kinde_guard.local.server import LoopbackServer
-from kinde_guard.local.store import Application, Store
+from kinde_guard.local.store import Application, NotThere, Store
 from kinde_guard.local.tenant import Tenant
 from kinde_guard.local.tls import Credentials
 
@@ -383,6 +383,56 @@ class LocalKinde:
         """Return the request header that carries such a ``token``."""
         claims_of_token = self._machine_claims(scopes, audience, client_id, expires_in, claims)
         return {"Authorization": f"Bearer {self._tenant.keys.sign(claims_of_token)}"}
+
+    def api_key(
+        self,
+        scopes: str | Iterable[str] = (),
+        *,
+        audience: str | None = None,
+        user: str | None = None,
+        organization: str | None = None,
+        name: str = "Test key",
+    ) -> str:
+        """Make an API key and return it; it cannot be read again.
+
+        Args:
+            scopes: names; those that the API does not have yet are added to it.
+            audience: of the API that the key is for; None for "Users API".
+            user: id of the user that the key belongs to, if it is a user's.
+            organization: code of the organization that the key belongs to, if any.
+            name: what the key is called in the list of keys.
+
+        Raises:
+            NotThere: there is no such API, user or organization.
+
+        Source: Kinde, "Create an API key".
+
+        Example:
+            >>> with LocalKinde() as kinde:
+            ...     key = kinde.api_key(scopes=["read:users"])
+            ...     key[:7], kinde.store.api_keys()[0].scopes
+            ('k_live_', ('read:users',))
+        """
+        wanted = AUDIENCE if audience is None else audience
+        api = next((api for api in self.store.apis() if api.audience == wanted), None)
+        if api is None:
+            raise NotThere(f"there is no API with the audience {wanted}")
+        ids = {scope.key: scope.id for scope in api.scopes}
+        with self.store.transaction():
+            scope_ids = [
+                ids.get(scope) or self.store.add_scope(api.id, scope)
+                for scope in dict.fromkeys(_names(scopes))
+            ]
+            _, key = self.store.add_api_key(
+                name,
+                api.id,
+                type="user" if user else "organization" if organization else "environment",
+                scope_ids=scope_ids,
+                user_id=user,
+                org_code=organization,
+                now=self._tenant.clock(),
+            )
+        return key
 
     # Within
 

@@ -1,34 +1,32 @@
-"""The steps that every dependency of the guard takes: who comes, and turning somebody away."""
+"""Shared base of the token dependencies: authenticate, authorize, raise.
 
-from __future__ import annotations
-
-from abc import abstractmethod
+Annotations are not postponed in this module: FastAPI reads the signature of ``__call__``, and its
+older versions take a parameter whose annotation is a string for a query parameter.
+"""
 
 from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
-from kinde_guard.asgi.auth_state import admission
-from kinde_guard.asgi.responses import answer_refusal
-from kinde_guard.requirements.requirement import Requirement, security_rule
-from kinde_guard.requirements.routes import scopes_of_route
+from kinde_guard.asgi.auth_state import AuthState, get_auth_state
+from kinde_guard.asgi.fastapi_routes import route_template
+from kinde_guard.asgi.public_paths import request_method
+from kinde_guard.asgi.rejections import leave_handler
+from kinde_guard.requirements.requirement import Requirement
+from kinde_guard.requirements.route import requirements_of_request, with_security
 from kinde_guard.verification.access_token import AccessToken
-from kinde_guard.verification.scopes import ScopeRule
-from kinde_guard.vocabulary.errors import (
-    ConfigurationError,
-    GuardError,
-    InsufficientScope,
-    MissingToken,
-)
+from kinde_guard.vocabulary.errors import ConfigurationError, GuardError, MissingToken
+from kinde_guard.vocabulary.events import CredentialIds
 
 NO_SCOPES = SecurityScopes()
 """What FastAPI gives a dependency without a ``Security`` around it."""
 
 
 class TokenDependency(Requirement):
-    """A dependency that asks for a token and for something of it, and gives the token.
+    """A requirement as a FastAPI dependency, which gives the token.
 
-    What ``Security(..., scopes=[...])`` names around it is asked for as well: FastAPI leaves that
-    to the dependency, and who writes it relies on it.
+    What ``Security(..., scopes=[...])`` names around it is required as well: FastAPI leaves that to
+    the dependency.
     """
 
     __slots__ = ()
@@ -36,30 +34,49 @@ class TokenDependency(Requirement):
     async def __call__(
         self, connection: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES
     ) -> AccessToken:
-        """Return the request's token if it has what is asked for.
+        """Return the request's token if it has what is required.
 
         Raises:
             MissingToken: there is none, which can only be on a public path.
             AccessDenied: it lacks something.
-            HTTPException: 500, because no guard stands before the application.
+            HTTPException: 500, because no guard stands in front of the application.
         """
-        token = admission(connection.scope).token
+        scope = connection.scope
+        state = get_auth_state(scope)
+        token = state.token
         if token is None:
-            raise refused(connection, MissingToken())
-        if security_scopes.scopes:
-            rule = security_rule(tuple(security_scopes.scopes))
-            if not rule.allows(token.scopes):
-                raise lacking(connection, rule)
-        self.check(connection, token)
+            raise reject(scope, state, MissingToken())
+        for requirement in with_security(self, security_scopes.scopes):
+            if not requirement.is_met(token, scope):
+                raise reject(scope, state, rejection_of(requirement, scope))
         return token
 
-    @abstractmethod
-    def check(self, connection: HTTPConnection, token: AccessToken) -> None:
-        """See to it that a token has what this dependency itself asks for.
 
-        Raises:
-            AccessDenied: it lacks something.
-        """
+def rejection_of(requirement: Requirement, scope: Scope) -> GuardError:
+    """Return the rejection for a requirement that is not met, naming all that the route needs."""
+    return requirement.rejection(requirements_of_request(scope) or (requirement,))
+
+
+def reject(scope: Scope, state: AuthState, error: GuardError) -> GuardError:
+    """Record a rejection, see to it that it is answered, and return it to be raised."""
+    record_rejection(scope, state, error)
+    leave_handler(scope, error)
+    return error
+
+
+def record_rejection(scope: Scope, state: AuthState, error: GuardError) -> None:
+    """Complete the error's challenge, count it, and log it with the route's template."""
+    state.rejection = error
+    state.guard.complete(error)
+    token = state.token
+    state.guard.recorder.rejected(
+        error.reason,
+        error.status,
+        method=request_method(scope),
+        path=route_template(scope),
+        raw_path=scope["path"],
+        ids=CredentialIds() if token is None else CredentialIds.of(token.claims),
+    )
 
 
 def check_parentheses(name: str, connection: HTTPConnection | None) -> None:
@@ -76,19 +93,3 @@ def check_parentheses(name: str, connection: HTTPConnection | None) -> None:
     """
     if connection is not None:
         raise ConfigurationError(f"write Depends({name}()), with the inner parentheses")
-
-
-def lacking(connection: HTTPConnection, rule: ScopeRule) -> GuardError:
-    """Refuse a token that a rule does not allow; the error names all that the route needs."""
-    return refused(connection, InsufficientScope(scopes_of_route(connection.scope) or rule.names))
-
-
-def refused(connection: HTTPConnection, error: GuardError) -> GuardError:
-    """Count a refusal, see to it that it is answered, and return it to be raised."""
-    admission(connection.scope).guard.refused(error)
-    handlers = connection.scope.get("starlette.exception_handlers")
-    if handlers is not None:
-        # A mounted application answers exceptions itself, with 500 where it knows no handler. It
-        # cannot know ours, so it is told, unless it has one.
-        handlers[0].setdefault(GuardError, answer_refusal)
-    return error

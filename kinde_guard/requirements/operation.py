@@ -1,70 +1,79 @@
-"""The scope that Kinde makes for an operation when it imports an OpenAPI document.
+"""The scope that Kinde's OpenAPI import makes for the operation: ``require_operation_scope``.
 
-``GET /users/{userId}`` becomes ``get:users_userid``: method and path in lower case, without braces
-and the leading slash, everything else that is no letter or digit an underscore. Where Kinde does
-not document what it does (names of more than 64 characters end in a hash of an unknown kind; empty
-names, underscores in a row or at an end may be trimmed), no name is guessed: such an operation is
-refused, as are two operations that Kinde would give one name.
-
-Source: Kinde, "Custom API scopes".
+Annotations are not postponed here, as in :mod:`.dependency`.
 """
 
-from __future__ import annotations
+from collections.abc import Sequence
+from typing import Any
 
-import re
-from collections.abc import Iterable
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
-from kinde_guard.vocabulary.errors import ConfigurationError
+from kinde_guard.asgi.fastapi_routes import dependant_of, matched_route
+from kinde_guard.requirements.dependency import TokenDependency, check_parentheses
+from kinde_guard.requirements.operation_scope_names import operation_scope
+from kinde_guard.requirements.requirement import Requirement, names_schema, scopes_of
+from kinde_guard.requirements.scopes import ScopeRequirement
+from kinde_guard.verification.access_token import AccessToken
+from kinde_guard.vocabulary.errors import ConfigurationError, GuardError, InsufficientScope
 
-MAX_LENGTH = 64
 
-_UNDOCUMENTED = re.compile(r"[^ -~]|:_|__|_$|:$")
+class OperationScopeRequirement(TokenDependency):
+    """The operation's own scope, whose name follows from method and path."""
+
+    __slots__ = ()
+
+    @property
+    def label(self) -> str:
+        """The operation's own scope."""
+        return "the operation's own scope"
+
+    def is_met(self, token: AccessToken, scope: Scope) -> bool:
+        """Tell whether the token was granted the operation's scope.
+
+        Raises:
+            ConfigurationError: the operation has no scope whose name is known.
+        """
+        route, method = matched_route(scope), scope.get("method")
+        if dependant_of(route) is None or method is None:
+            raise ConfigurationError("require_operation_scope: this is no HTTP route of FastAPI")
+        return self.for_operation(method, route.path_format).is_met(token, scope)
+
+    def for_operation(self, method: str, path: str) -> Requirement:
+        """Return the scope by its name."""
+        return ScopeRequirement.of((operation_scope(method, path),), ())
+
+    def rejection(self, route: Sequence[Requirement]) -> GuardError:
+        """Name all scopes of the route."""
+        return InsufficientScope(scopes_of(route))
+
+    def problem_schema(self) -> dict[str, Any]:
+        """Describe ``required_scopes``."""
+        return {"required_scopes": names_schema("scopes")}
 
 
-def operation_scope(method: str, path: str) -> str:
-    """Return the name of an operation's scope.
+def require_operation_scope(
+    connection: HTTPConnection = None,  # type: ignore[assignment]
+) -> OperationScopeRequirement:
+    """Make a dependency that needs the scope which Kinde's OpenAPI import makes for the route.
+
+    An application with operations whose names would collide, or cannot be told, does not start.
 
     Args:
-        method: the HTTP method.
-        path: the path as OpenAPI writes it, such as ``/users/{user_id}``.
+        connection: never to be given; it notices ``Depends(require_operation_scope)``, which lacks
+            parentheses and would check nothing.
 
     Raises:
-        ConfigurationError: Kinde does not document which name it would make.
+        ConfigurationError: the parentheses were forgotten.
+
+    Source: Kinde, "Custom API scopes".
 
     Example:
-        >>> operation_scope("GET", "/users/{userId}")
-        'get:users_userid'
+        >>> from fastapi import Depends, FastAPI
+        >>> app = FastAPI(dependencies=[Depends(require_operation_scope())])
+        >>> @app.get("/users/{user_id}")  # needs get:users_user_id
+        ... async def show_user(user_id: str) -> str:
+        ...     return user_id
     """
-    bare = path.removeprefix("/").replace("{", "").replace("}", "")
-    name = f"{method}:{re.sub('[^0-9A-Za-z]', '_', bare)}".lower()
-    if len(name) > MAX_LENGTH or _UNDOCUMENTED.search(name) or not path.isascii():
-        raise ConfigurationError(
-            f"{method} {path}: Kinde does not document which scope its import makes for this "
-            "operation; name the scope yourself with require_scopes(...)"
-        )
-    return name
-
-
-def check_distinct(operations: Iterable[tuple[str, str, bool]]) -> None:
-    """Refuse operations that need a scope which another operation has too.
-
-    Args:
-        operations: of each its method, its path, and whether it needs its own scope.
-
-    Raises:
-        ConfigurationError: two share a name, or one that needs a name has no predictable one.
-    """
-    named: dict[str, tuple[str, bool]] = {}
-    for method, path, needed in operations:
-        try:
-            name = operation_scope(method, path)
-        except ConfigurationError:
-            if needed:
-                raise
-            continue
-        other, other_needed = named.setdefault(name, (f"{method} {path}", needed))
-        if other != f"{method} {path}" and (needed or other_needed):
-            raise ConfigurationError(
-                f"{other} and {method} {path}: Kinde's import gives both the scope {name}; "
-                "rename a path, or name the scopes yourself with require_scopes(...)"
-            )
+    check_parentheses("require_operation_scope", connection)
+    return OperationScopeRequirement.of()

@@ -1,93 +1,142 @@
-"""What a route asks of its caller, in words that dependencies, challenges and documents share."""
+"""What a route requires of a token: the base of every kind of requirement.
+
+Each kind knows its check, its rejection, its part of the OpenAPI document and its label. A new kind
+is a new module with a subclass of :class:`~.dependency.TokenDependency`, its error and its public
+name; nothing else lists the kinds.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Self
+from weakref import WeakValueDictionary
 
-from kinde_guard.verification.scopes import ScopeRule, scope_names
+from starlette.types import Scope
 
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What a route, or one of its dependencies, asks of its caller.
-
-    Attributes:
-        rules: one for each dependency that asks for a token; one without scopes asks for no more.
-        optional: whether a dependency takes a token without asking for one.
-        permissions: permissions that the user must all have.
-        organization: the path parameter that must name the token's organization.
-        by_operation: whether the scope that Kinde's import makes for the operation is needed.
-    """
-
-    rules: tuple[ScopeRule, ...] = ()
-    optional: bool = False
-    permissions: tuple[str, ...] = ()
-    organization: str | None = None
-    by_operation: bool = False
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """Every scope that is mentioned, in the order of the dependencies."""
-        return tuple(dict.fromkeys(name for rule in self.rules for name in rule.names))
-
-    @property
-    def can_be_denied(self) -> bool:
-        """Whether a good token may still be refused, with 403."""
-        return bool(self.scopes or self.permissions or self.organization or self.by_operation)
-
-
-def merged(needs: Iterable[Needs]) -> Needs:
-    """Return the needs of a route from those of its dependencies.
-
-    Example:
-        >>> merged([Needs(permissions=("a",)), Needs(permissions=("b", "a"))]).permissions
-        ('a', 'b')
-    """
-    every = list(needs)
-    return Needs(
-        rules=tuple(dict.fromkeys(rule for one in every for rule in one.rules)),
-        optional=any(one.optional for one in every),
-        permissions=tuple(dict.fromkeys(name for one in every for name in one.permissions)),
-        organization=next((one.organization for one in every if one.organization), None),
-        by_operation=any(one.by_operation for one in every),
-    )
+from kinde_guard.verification.access_token import AccessToken
+from kinde_guard.vocabulary.errors import GuardError, InsufficientScope
 
 
 class Requirement(ABC):
-    """A dependency that concerns the token, as the guard recognises it in a route."""
+    """Something that a route requires of the token of a request.
 
-    __slots__ = ()
+    Equal requirements are the same object, so FastAPI checks them once in a request however often
+    they are named, and ``app.dependency_overrides[require_scopes("read:users")]`` finds them. Those
+    that are not in use any more are forgotten.
+    """
+
+    __slots__ = ("__weakref__",)
+
+    _instances: ClassVar[WeakValueDictionary[tuple[Any, ...], Requirement]] = WeakValueDictionary()
+
+    @classmethod
+    def of(cls, *values: Any) -> Self:  # noqa: ANN401 - what a kind is made of
+        """Return the requirement that is made of these values, each time the same object."""
+        # The type is part of the key: 1, 1.0 and True are equal.
+        key = (cls, *((type(value), value) for value in values))
+        instance = cls._instances.get(key)
+        if instance is None:
+            instance = cls._instances.setdefault(key, cls(*values))
+        return instance  # type: ignore[return-value]
+
+    needs_token: ClassVar[bool] = True
+    """Whether a request without a token is rejected."""
+
+    can_deny: ClassVar[bool] = True
+    """Whether a good token may be rejected, with 403."""
 
     @property
     @abstractmethod
-    def own_needs(self) -> Needs:
-        """What it asks for by itself."""
+    def label(self) -> str:
+        """What it requires, in a few words, as a list of routes shows it."""
 
-    def needs(self, security_scopes: tuple[str, ...]) -> Needs:
-        """Return what it asks for at one place of a route.
+    @property
+    def alternatives(self) -> tuple[tuple[str, ...], ...]:
+        """The sets of scopes of which each is enough; one empty set where it names no scope."""
+        return ((),)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Every scope that it names, in the order in which it was written."""
+        return tuple(dict.fromkeys(name for names in self.alternatives for name in names))
+
+    @abstractmethod
+    def is_met(self, token: AccessToken, scope: Scope) -> bool:
+        """Tell whether a token has what is required.
 
         Args:
-            security_scopes: the scopes that ``Security(..., scopes=[...])`` gives it there, all of
-                which are needed too.
+            token: verified.
+            scope: the ASGI scope of the request, after routing.
 
         Raises:
-            ValueError: one of them is no scope name. FastAPI hands them over with the request, so
-                they cannot be checked any earlier; nobody is let in.
+            ConfigurationError: the route cannot be checked for this.
         """
-        own = self.own_needs
-        if not security_scopes:
-            return own
-        return replace(own, rules=(*own.rules, security_rule(security_scopes)), optional=False)
+
+    @abstractmethod
+    def rejection(self, route: Sequence[Requirement]) -> GuardError:
+        """Return the error for a token that lacks it, naming all that the route needs of its kind.
+
+        Args:
+            route: everything that the route requires, this requirement included.
+        """
+
+    def for_operation(self, _method: str, _path: str) -> Requirement:
+        """Return what is required for one operation, where that depends on its method and path."""
+        return self
+
+    def document(self, operation: dict[str, Any]) -> None:  # noqa: B027 - most add nothing
+        """Add to an operation of the OpenAPI document, besides the scopes."""
+
+    def problem_schema(self) -> dict[str, Any]:
+        """Return what its rejection adds to the problem document: JSON schemas of members."""
+        return {}
 
 
-@cache
-def security_rule(scopes: tuple[str, ...]) -> ScopeRule:
-    """Return the rule that all scopes of a ``Security`` are needed.
+def names_schema(kind: str) -> dict[str, Any]:
+    """Return the JSON schema of a list of all names of a kind that an operation requires."""
+    description = f"With 403: all {kind} that the operation requires."
+    return {"type": "array", "items": {"type": "string"}, "description": description}
 
-    Raises:
-        ValueError: there is none, or one of them is no scope name.
+
+def scopes_of(requirements: Iterable[Requirement]) -> tuple[str, ...]:
+    """Return every scope that some requirements name, in their order."""
+    named = (name for requirement in requirements for name in requirement.scopes)
+    return tuple(dict.fromkeys(named))
+
+
+class SecurityScopesRequirement(Requirement):
+    """All of the scopes that FastAPI's ``Security(..., scopes=[...])`` names around a dependency.
+
+    Args:
+        names: checked names of scopes.
+
+    Source: FastAPI, "OAuth2 scopes".
     """
-    return ScopeRule(all_of=scope_names(scopes))
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+    @property
+    def label(self) -> str:
+        """The scopes."""
+        return " ".join(self.names)
+
+    @property
+    def alternatives(self) -> tuple[tuple[str, ...], ...]:
+        """The scopes, all of them."""
+        return (self.names,)
+
+    def is_met(self, token: AccessToken, _scope: Scope) -> bool:
+        """Tell whether the token has all of the scopes."""
+        return token.scopes.issuperset(self.names)
+
+    def rejection(self, route: Sequence[Requirement]) -> GuardError:
+        """Name all scopes of the route."""
+        return InsufficientScope(scopes_of(route))
+
+    def problem_schema(self) -> dict[str, Any]:
+        """Describe ``required_scopes``."""
+        return {"required_scopes": names_schema("scopes")}

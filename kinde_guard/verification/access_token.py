@@ -1,8 +1,8 @@
 """A verified access token, as the code behind the guard sees it.
 
-It is a set of facts that cannot be changed: no attribute can be set, and the claims of one request
-are not those of another even when both carry the same token, so nothing that a handler does to them
-reaches anybody else. The token itself stays out of every text form.
+It is immutable: no attribute can be set, and the claims of one request are not those of another
+even when both carry the same token, so a handler that changes a nested claim changes its own copy.
+The token itself is in none of the text forms.
 """
 
 from __future__ import annotations
@@ -10,47 +10,53 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
-from kinde_guard.jose.compact_jws import payload_of
+from kinde_guard.jose.compact_jws import decode_payload
 from kinde_guard.jose.strict_json import loads
 from kinde_guard.verification.claims import HASURA, audience_of
+from kinde_guard.verification.entitlements import (
+    feature_values,
+    is_user,
+    permission_names,
+    role_keys,
+)
 from kinde_guard.verification.scopes import granted_scopes
 
-_write = object.__setattr__
+Kind = Literal["user", "machine", "api_key"]
+"""Whom a credential belongs to: a signed-in user, an application, or the holder of an API key."""
 
 
 class AccessToken:
-    """The facts of one verified token. Also Starlette's ``request.user``.
+    """The facts of one verified credential. Also Starlette's ``request.user``.
 
-    Guards make these; make one yourself only in tests, where it is as good as verified.
+    Guards make these; make one yourself only in tests, where it counts as verified.
 
     Args:
         claims: the payload.
-        raw: the token as it came; never shown by ``repr`` or ``str``.
+        raw: the token as received; never shown by ``repr`` or ``str``.
         scope_claims: claims that may hold the scopes; the first that is present decides.
-
-    Attributes:
-        raw: the token as it came, for calls on the caller's behalf.
-        scopes: names of the scopes that were granted.
 
     Source: RFC 7519; Kinde, "About access tokens" and "Token structure".
 
     Example:
         >>> token = AccessToken({"azp": "reporting", "scope": "read:users"})
-        >>> token.principal, sorted(token.scopes), token.is_machine
-        ('reporting', ['read:users'], True)
+        >>> token.principal, sorted(token.scopes), token.kind
+        ('reporting', ['read:users'], 'machine')
     """
 
-    # Not a dataclass, and no pydantic model: FastAPI would read a parameter of such a type from the
-    # body of the request when somebody forgets the Depends, and anybody could send a token of their
-    # own making. As it is, FastAPI refuses such a route at import. For the same reason the claims
-    # have no name to be given by: Depends(AccessToken) would fill them in from the request.
-    __slots__ = ("_claims", "raw", "scopes")
+    # Not a dataclass, and not a pydantic model: FastAPI would read a parameter of such a type from
+    # the body of the request where the Depends was forgotten, and a caller could send a token of
+    # its own making. As it is, FastAPI refuses such a route at import. For the same reason the
+    # claims have no name to be given by: Depends(AccessToken) would fill them in from the request.
+    #
+    # Private slots behind properties without setters: a __setattr__ that raises would make the
+    # constructor write around it, which costs a remembered token half of its way through the guard.
+    __slots__ = ("_claims", "_raw", "_scopes")
 
-    raw: str
-    scopes: frozenset[str]
     _claims: Mapping[str, Any] | None
+    _raw: str
+    _scopes: frozenset[str]
 
     def __init__(
         self,
@@ -60,27 +66,72 @@ class AccessToken:
         *,
         scope_claims: Sequence[str] = ("scope", "scp"),
     ) -> None:
-        _write(self, "_claims", MappingProxyType(dict(claims)))
-        _write(self, "scopes", granted_scopes(claims, scope_claims))
-        _write(self, "raw", raw)
+        self._claims = MappingProxyType(dict(claims))
+        self._raw = raw
+        self._scopes = granted_scopes(claims, scope_claims)
 
     @classmethod
-    def verified(cls, raw: str, scopes: frozenset[str]) -> AccessToken:
-        """Make a token of one that was verified; its claims are parsed only if they are read."""
+    def verified(
+        cls, raw: str, scopes: frozenset[str], claims: dict[str, Any] | None = None
+    ) -> AccessToken:
+        """Make a token of one that was verified.
+
+        Args:
+            raw: the token.
+            scopes: what it was granted.
+            claims: its payload, which belongs to this token alone; parsed when it is first read
+                if not given.
+        """
         token = cls.__new__(cls)
-        _write(token, "_claims", None)
-        _write(token, "raw", raw)
-        _write(token, "scopes", scopes)
+        token._claims = None if claims is None else MappingProxyType(claims)  # noqa: SLF001
+        token._raw = raw  # noqa: SLF001
+        token._scopes = scopes  # noqa: SLF001
         return token
+
+    @classmethod
+    def of_api_key(cls, claims: Mapping[str, Any], scopes: frozenset[str]) -> AccessToken:
+        """Make the facts of an API key that was verified.
+
+        Args:
+            claims: what Kinde answered: ``key_id``, ``user_id``, ``org_code``.
+            scopes: names of the scopes that the key has.
+
+        Source: Kinde, "Verify API keys".
+
+        Example:
+            >>> key = AccessToken.of_api_key({"key_id": "api_key_1"}, frozenset({"read:users"}))
+            >>> key.kind, key.principal, key.is_machine, key.expires_at
+            ('api_key', 'api_key_1', True, None)
+        """
+        return _ApiKeyToken.verified("", scopes, dict(claims))
+
+    @property
+    def raw(self) -> str:
+        """The token as received, for calls on the caller's behalf; empty for an API key."""
+        return self._raw
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Names of the scopes that were granted."""
+        return self._scopes
 
     @property
     def claims(self) -> Mapping[str, Any]:
         """Every claim, read-only, and this request's own copy."""
-        if self._claims is None:
-            parsed = MappingProxyType(loads(payload_of(self.raw)))
-            _write(self, "_claims", parsed)
-            return parsed
-        return self._claims
+        claims = self._claims
+        if claims is None:
+            claims = self._claims = MappingProxyType(loads(decode_payload(self._raw)))
+        return claims
+
+    @property
+    def kind(self) -> Kind:
+        """``user``, ``machine`` or ``api_key``."""
+        return "user" if is_user(self.claims) else "machine"
+
+    @property
+    def key_id(self) -> str | None:
+        """The id of an API key; ``None`` for tokens."""
+        return None
 
     @property
     def subject(self) -> str | None:
@@ -94,26 +145,33 @@ class AccessToken:
 
     @property
     def principal(self) -> str | None:
-        """Who acts: the user, or else the application."""
-        return self.subject or self.client_id
+        """The user, or else the application, or else the API key."""
+        return self.subject or self.client_id or self.key_id
 
     @property
     def issuer(self) -> str | None:
-        """``iss``: who issued the token."""
+        """``iss``: the issuer of the token."""
         return self.claims.get("iss")
 
     @property
     def audience(self) -> tuple[str, ...]:
-        """``aud``: whom the token is meant for."""
+        """``aud``: the APIs that the token is meant for."""
         return audience_of(self.claims.get("aud", []))
 
     @property
     def permissions(self) -> frozenset[str]:
         """The user's permissions in the organization; empty where the token names none."""
-        value = self.claims.get("permissions", self.claims.get(HASURA + "permissions"))
-        if isinstance(value, list) and all(isinstance(name, str) for name in value):
-            return frozenset(value)
-        return frozenset()
+        return permission_names(self.claims)
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Keys of the user's roles in the organization; empty where the token names none."""
+        return role_keys(self.claims)
+
+    @property
+    def features(self) -> Mapping[str, Any]:
+        """Values of the feature flags by their keys, read-only."""
+        return MappingProxyType(feature_values(self.claims))
 
     @property
     def org_code(self) -> str | None:
@@ -123,10 +181,8 @@ class AccessToken:
 
     @property
     def is_machine(self) -> bool:
-        """Whether an application acts for itself: client credentials, or no user in the token."""
-        grants = self.claims.get("gty")
-        granted = isinstance(grants, (list, str)) and "client_credentials" in grants
-        return granted or self.subject is None
+        """Whether there is no signed-in user: client credentials, or no user in the token."""
+        return not is_user(self.claims)
 
     @property
     def issued_at(self) -> datetime | None:
@@ -135,7 +191,7 @@ class AccessToken:
 
     @property
     def expires_at(self) -> datetime | None:
-        """``exp`` as an aware datetime (UTC); every verified token has one."""
+        """``exp`` as an aware datetime (UTC); every verified token has one, API keys have none."""
         return _moment(self.claims.get("exp"))
 
     @property
@@ -158,12 +214,6 @@ class AccessToken:
         """The principal: Starlette's ``request.user.identity``."""
         return self.principal or ""
 
-    def __setattr__(self, name: str, _value: object) -> NoReturn:
-        raise AttributeError(f"an AccessToken cannot be changed: {name}")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"an AccessToken cannot be changed: {name}")
-
     def __copy__(self) -> AccessToken:
         return self
 
@@ -174,8 +224,60 @@ class AccessToken:
         raise TypeError("an AccessToken holds a secret and is not pickled; pickle its claims")
 
     def __repr__(self) -> str:
-        kind = "machine" if self.is_machine else "user"
-        return f"<AccessToken of a {kind}, {len(self.scopes)} scopes>"
+        return f"<AccessToken of kind {self.kind}, {len(self.scopes)} scopes>"
+
+
+class _ApiKeyToken(AccessToken):
+    # The claims are Kinde's answer about a key, not those of a JWT: `exp` or `azp` mean nothing.
+    __slots__ = ()
+
+    @property
+    def kind(self) -> Kind:
+        return "api_key"
+
+    @property
+    def key_id(self) -> str | None:
+        return self._text("key_id")
+
+    @property
+    def subject(self) -> str | None:
+        return self._text("user_id")
+
+    @property
+    def client_id(self) -> str | None:
+        return None
+
+    @property
+    def issuer(self) -> str | None:
+        return None
+
+    @property
+    def audience(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def org_code(self) -> str | None:
+        return self._text("org_code")
+
+    @property
+    def is_machine(self) -> bool:
+        return self.subject is None
+
+    @property
+    def issued_at(self) -> datetime | None:
+        return None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        return None
+
+    @property
+    def token_id(self) -> str | None:
+        return None
+
+    def _text(self, name: str) -> str | None:
+        value = self.claims.get(name)
+        return value if isinstance(value, str) and value else None
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -1,6 +1,6 @@
 """What the claims of an access token must say: a table of rules, applied in order.
 
-A signature proves who wrote the token, not that it was written for this API, for now, or as an
+A signature proves the origin of a token, not that it is meant for this API, is valid now, or is an
 access token at all: Kinde signs ID tokens and webhooks with the same keys. ID tokens name the
 issuer itself as an audience and webhooks lack ``exp`` and ``iss``, so both are refused here.
 
@@ -94,10 +94,16 @@ def for_audience(policy: ClaimsPolicy, claims: Mapping[str, Any], _now: float) -
 
 
 def well_typed(_policy: ClaimsPolicy, claims: Mapping[str, Any], _now: float) -> None:
-    """Claims that name somebody or something must be strings (sections 4.1.2 and 4.1.7)."""
+    """Claims that identify a party or a token must be strings (sections 4.1.2 and 4.1.7)."""
     for name in _NAMES:
         if not isinstance(claims.get(name, ""), str):
             raise InvalidClaim
+
+
+def not_bound(_policy: ClaimsPolicy, claims: Mapping[str, Any], _now: float) -> None:
+    """A ``cnf`` binds the token to a key: it is not a bearer token (RFC 9449, section 7.1)."""
+    if "cnf" in claims:
+        raise InvalidClaim
 
 
 RULES: tuple[Callable[[ClaimsPolicy, Mapping[str, Any], float], None], ...] = (
@@ -106,6 +112,7 @@ RULES: tuple[Callable[[ClaimsPolicy, Mapping[str, Any], float], None], ...] = (
     from_issuer,
     for_audience,
     well_typed,
+    not_bound,
 )
 
 

@@ -1,7 +1,7 @@
 """Scopes: their names, those that a token was granted, and those that a route asks for.
 
-Names are compared whole and case-sensitively. Nothing is ever added up: the first scope claim that
-is present decides, even when it is empty, because in Kinde's machine-to-machine tokens ``scope`` is
+Names are compared whole and case-sensitively. Scope claims are not combined: the first that is
+present decides, even when it is empty, because in Kinde's machine-to-machine tokens ``scope`` is
 what was granted while ``scp`` is merely what was asked for.
 
 Source: RFC 6749, section 3.3; Kinde, "Token structure" of machine-to-machine applications.
@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 # RFC 6749, 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
@@ -34,28 +33,22 @@ def granted_scopes(
     """
     for name in scope_claims:
         if name in claims:
-            return names_of(claims[name])
+            return parse_name_list(claims[name])
     return frozenset()
 
 
-def names_of(value: object) -> frozenset[str]:
+def parse_name_list(value: object) -> frozenset[str]:
     """Return the names in a claim that is a string or an array of strings; none for anything else.
 
     Example:
-        >>> sorted(names_of("read:users create:users"))
+        >>> sorted(parse_name_list("read:users create:users"))
         ['create:users', 'read:users']
     """
     if isinstance(value, str):
-        return _split(value)
+        return frozenset(value.split())
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return frozenset(value)
     return frozenset()
-
-
-@lru_cache(maxsize=256)
-def _split(value: str) -> frozenset[str]:
-    # Most tokens of an application carry the same scopes, and thousands of them are remembered.
-    return frozenset(value.split())
 
 
 def scope_names(names: tuple[str, ...], kind: str = "scope") -> tuple[str, ...]:

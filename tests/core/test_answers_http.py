@@ -7,17 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware import Middleware
 
 import kinde_guard
 from kinde_guard import (
     AccessDenied,
+    ApiKeysUnavailable,
     ExpiredToken,
+    FeatureUnavailable,
     GuardError,
     ImmatureToken,
+    InsufficientRole,
     InsufficientScope,
+    InvalidApiKey,
     InvalidClaim,
     InvalidRequest,
     InvalidSignature,
@@ -27,6 +31,9 @@ from kinde_guard import (
     KindeGuardMiddleware,
     MalformedToken,
     MissingToken,
+    RevocationsUnavailable,
+    RevokedToken,
+    TemporarilyUnavailable,
     UnknownKey,
     UnsupportedAlgorithm,
     WrongAudience,
@@ -399,10 +406,18 @@ async def test_token_in_another_header_is_no_token(name: str, app: FastAPI, tena
 PREFLIGHT = {"origin": "https://spa.example", "access-control-request-method": "GET"}
 
 
-async def test_preflight_without_a_token_passes(guard: KindeGuard) -> None:
+async def test_preflight_that_reaches_the_guard_needs_a_token(guard: KindeGuard) -> None:
     app = FastAPI()
     app.add_api_route("/users", lambda: "options", methods=["OPTIONS"])
     guard.install(app)
+
+    check_refusal(await call(app, "/users", method="OPTIONS", headers=PREFLIGHT), MissingToken)
+
+
+async def test_preflight_passes_where_options_is_a_public_path(make_guard: MakeGuard) -> None:
+    app = FastAPI()
+    app.add_api_route("/users", lambda: "options", methods=["OPTIONS"])
+    make_guard(public_paths=["OPTIONS /*"]).install(app)
 
     assert (await call(app, "/users", method="OPTIONS", headers=PREFLIGHT)).status == 200
 
@@ -486,8 +501,8 @@ async def test_cors_preflight_is_answered_by_the_cors_middleware(
     assert answer.header("access-control-allow-origin") == "https://spa.example"
 
 
-@pytest.mark.parametrize("handled", [Exception, 401, 403])
-async def test_handlers_of_the_app_do_not_change_a_refusal(
+@pytest.mark.parametrize("handled", [Exception, HTTPException])
+async def test_general_handlers_of_the_app_do_not_change_a_refusal(
     handled: type[Exception] | int, guard: KindeGuard, tenant: Tenant
 ) -> None:
     app = add_routes(FastAPI())
@@ -540,7 +555,13 @@ TREE: dict[type[GuardError], tuple[type[Exception], str | None, int]] = {
     WrongAudience: (InvalidToken, "wrong_audience", 401),
     InvalidClaim: (InvalidToken, "invalid_claim", 401),
     InsufficientScope: (AccessDenied, "insufficient_scope", 403),
-    KeysUnavailable: (GuardError, "keys_unavailable", 503),
+    RevokedToken: (InvalidToken, "revoked_token", 401),
+    InvalidApiKey: (InvalidToken, "invalid_api_key", 401),
+    InsufficientRole: (AccessDenied, "insufficient_role", 403),
+    FeatureUnavailable: (AccessDenied, "feature_unavailable", 403),
+    KeysUnavailable: (TemporarilyUnavailable, "keys_unavailable", 503),
+    ApiKeysUnavailable: (TemporarilyUnavailable, "api_keys_unavailable", 503),
+    RevocationsUnavailable: (TemporarilyUnavailable, "revocations_unavailable", 503),
     InvalidToken: (GuardError, None, 401),
     AccessDenied: (GuardError, None, 403),
 }

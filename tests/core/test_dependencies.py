@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Request, Security
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, HTTPException, Request, Security
 from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
@@ -29,7 +29,7 @@ from kinde_guard import (
     require_scopes,
     require_token,
 )
-from kinde_guard.asgi.responses import answer_refusal
+from kinde_guard.asgi.rejections import answer_rejection
 from tests.core.conftest import MakeGuard
 from tests.core.exchange import Answer, bearer, call, check_refusal, connect, http_scope
 from tests.mint import AUDIENCE, KeyServer, Tenant
@@ -238,8 +238,8 @@ async def test_whole_app_with_a_requirement_answers_403_on_every_route(
     assert needed(await call(app, "/x", token=tenant.token())) == {"a"}
 
 
-@pytest.mark.parametrize("handled", [Exception, 403, 500])
-async def test_handlers_of_a_mounted_app_do_not_change_a_refusal(
+@pytest.mark.parametrize("handled", [Exception, HTTPException, 500])
+async def test_general_handlers_of_a_mounted_app_do_not_change_a_refusal(
     handled: type[Exception] | int, guard: KindeGuard, tenant: Tenant
 ) -> None:
     inner = FastAPI()
@@ -707,5 +707,5 @@ async def test_requirement_called_by_a_bare_application_raises_its_refusal(
 async def test_handler_of_refusals_gives_back_what_is_none(guard: KindeGuard) -> None:
     error = LookupError("somebody else's")
     with pytest.raises(LookupError) as raised:
-        await answer_refusal(HTTPConnection(http_scope("GET", "/x")), error)
+        await answer_rejection(HTTPConnection(http_scope("GET", "/x")), error)
     assert raised.value is error

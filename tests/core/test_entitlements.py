@@ -25,7 +25,7 @@ from kinde_guard import (
     require_permissions,
     require_scopes,
 )
-from kinde_guard.requirements.operation import operation_scope
+from kinde_guard.requirements.operation_scope_names import operation_scope
 from tests.core.exchange import call, check_refusal, connect
 from tests.mint import OMIT, Tenant
 
@@ -311,7 +311,7 @@ async def test_collision_that_nobody_asks_about_starts(guard: KindeGuard) -> Non
 def test_openapi_names_operation_scopes_permissions_and_organization(app: FastAPI) -> None:
     paths = app.openapi()["paths"]
     shown = paths["/users/{userId}"]["post"]
-    assert shown["security"][0] == {"KindeOAuth2": ["audit", "post:users_userid"]}
+    assert shown["security"][0] == {"KindeBearer": ["audit", "post:users_userid"]}
     bills = paths["/organizations/{org_code}/bills"]["get"]
     assert bills["x-required-permissions"] == ["read:bills", "see:money"]
     assert bills["x-required-organization"] == "org_code"

@@ -13,15 +13,16 @@ from pydantic import BaseModel
 
 from kinde_guard import (
     AccessToken,
+    ConfigurationError,
     KindeGuard,
     KindeGuardMiddleware,
     current_token,
     require_any_scope,
     require_scopes,
 )
-from tests.core.conftest import MakeApp, MakeGuard, add_routes
+from tests.core.conftest import MakeGuard, add_routes
 from tests.core.exchange import call
-from tests.mint import ISSUER, Json
+from tests.mint import AUDIENCE, ISSUER, Json
 
 pytestmark = pytest.mark.anyio
 
@@ -34,15 +35,15 @@ def schemes(document: Json, kind: str) -> dict[str, Json]:
     return {name: scheme for name, scheme in found.items() if scheme["type"] == kind}
 
 
-def flow(document: Json) -> Json:
-    (scheme,) = schemes(document, "oauth2").values()
-    credentials: Json = scheme["flows"]["clientCredentials"]
-    return credentials
+def catalogue(document: Json) -> Json:
+    (scheme,) = schemes(document, "http").values()
+    scopes: Json = scheme["x-scopes"]
+    return scopes
 
 
 def alternatives(document: Json, operation: Json) -> set[frozenset[str]]:
-    """Return the sets of scopes of which one is enough, as the OAuth2 scheme states them."""
-    (name,) = schemes(document, "oauth2")
+    """Return the sets of scopes of which one is enough, as the bearer scheme states them."""
+    (name,) = schemes(document, "http")
     return {frozenset(item[name]) for item in operation.get("security", []) if name in item}
 
 
@@ -66,19 +67,52 @@ def operations(document: Json) -> dict[str, Json]:
 # --- the scheme ----------------------------------------------------------------------------------
 
 
-def test_oauth2_scheme_has_the_token_url_of_the_tenant(app: FastAPI) -> None:
-    assert flow(app.openapi())["tokenUrl"] == f"{ISSUER}/oauth2/token"
+def test_nothing_is_offered_that_cannot_work_in_a_browser(app: FastAPI) -> None:
+    assert schemes(app.openapi(), "oauth2") == {}
 
 
-def test_token_url_follows_the_domain(make_app: MakeApp, make_guard: MakeGuard) -> None:
-    document = make_app(make_guard("http://127.0.0.1:8787")).openapi()
-    assert flow(document)["tokenUrl"] == "http://127.0.0.1:8787/oauth2/token"
+def test_signing_in_from_the_docs_is_offered_with_a_client_id(guard: KindeGuard) -> None:
+    app = add_routes(FastAPI())
+    guard.install(app, docs_client_id="spa")
+    document = app.openapi()
+    scheme = schemes(document, "oauth2")["KindeSignIn"]
+    assert scheme["flows"] == {
+        "authorizationCode": {
+            "authorizationUrl": f"{ISSUER}/oauth2/auth",
+            "tokenUrl": f"{ISSUER}/oauth2/token",
+            "scopes": scheme["flows"]["authorizationCode"]["scopes"],
+        }
+    }
+    assert list(scheme["flows"]["authorizationCode"]["scopes"]) == ["openid", "profile", "email"]
+    assert app.swagger_ui_init_oauth == {
+        "clientId": "spa",
+        "usePkceWithAuthorizationCodeGrant": True,
+        "scopes": "openid profile email",
+        "additionalQueryStringParams": {"audience": AUDIENCE},
+    }
+    security = operations(document)["get /users"]["security"]
+    assert security == [{"KindeBearer": ["read:users"]}, {"KindeSignIn": []}]
+
+
+def test_signing_in_from_the_docs_needs_an_audience(make_guard: MakeGuard) -> None:
+    with pytest.raises(ConfigurationError, match="docs_client_id"):
+        make_guard(audience=None).install(FastAPI(), docs_client_id="spa")
+
+
+def test_document_of_version_3_0_has_what_that_version_allows(guard: KindeGuard) -> None:
+    app = add_routes(FastAPI())
+    app.openapi_version = "3.0.3"
+    guard.install(app)
+    document = app.openapi()
+    assert operations(document)["get /users"]["security"] == [{"KindeBearer": []}]
+    error = document["components"]["schemas"]["GuardProblem"]["properties"]["error"]
+    assert (error["type"], error["nullable"]) == ("string", True)
 
 
 def test_catalogue_of_scopes_is_what_the_routes_ask_for(app: FastAPI) -> None:
-    catalogue = flow(app.openapi())["scopes"]
-    assert set(catalogue) == {"read:users", "create:users", "read:roles", "openid"}
-    assert all(isinstance(description, str) for description in catalogue.values())
+    scopes = catalogue(app.openapi())
+    assert set(scopes) == {"read:users", "create:users", "read:roles", "openid"}
+    assert all(isinstance(description, str) for description in scopes.values())
 
 
 def test_token_can_be_pasted_into_the_docs(app: FastAPI) -> None:
@@ -162,7 +196,7 @@ def test_scopes_of_router_inclusion_and_route_add_up(guard: KindeGuard) -> None:
     document = app.openapi()
     every = frozenset({"app", "router", "route", "security"})
     assert alternatives(document, operations(document)["get /x"]) == {every}
-    assert set(flow(document)["scopes"]) == every
+    assert set(catalogue(document)) == every
 
 
 def test_all_and_any_together_give_every_combination(guard: KindeGuard) -> None:
@@ -326,7 +360,7 @@ def test_routes_added_after_install_are_in_the_document(guard: KindeGuard) -> No
 
     document = app.openapi()
     assert alternatives(document, operations(document)["get /late"]) == {frozenset({"late"})}
-    assert set(flow(document)["scopes"]) == {"late"}
+    assert set(catalogue(document)) == {"late"}
 
 
 def test_document_that_the_author_makes_is_completed_not_replaced(guard: KindeGuard) -> None:
@@ -374,7 +408,7 @@ def test_schemes_that_the_author_declared_are_kept(guard: KindeGuard) -> None:
     guard.install(app)
     document = app.openapi()
     (name,) = schemes(document, "apiKey")
-    assert schemes(document, "oauth2")
+    assert schemes(document, "http")
     # Both are needed, so every alternative has to name the author's scheme beside the guard's.
     assert all(name in item for item in operations(document)["get /x"]["security"])
 

@@ -19,8 +19,9 @@ from kinde_guard import (
     require_scopes,
     require_token,
 )
-from kinde_guard.audit.findings import REMEDIES, answering, are_alike, assert_guarded, findings
-from kinde_guard.audit.operations import routed, walk
+from kinde_guard.audit.findings import REMEDIES, answering, assert_guarded, find_problems
+from kinde_guard.audit.operations import iter_operations, list_operations
+from kinde_guard.audit.scope_names import are_alike
 
 ISSUER, AUDIENCE = "acme.kinde.com", "https://api.acme.com"
 READ = [Depends(require_scopes("read:users"))]
@@ -36,7 +37,9 @@ async def endpoint() -> None: ...
 
 
 def codes(app: object) -> list[tuple[str, str]]:
-    return [(one.code, one.subject) for one in findings(walk(app))]
+    return [
+        (operation.code, operation.subject) for operation in find_problems(list_operations(app))
+    ]
 
 
 def test_guarded_application_passes() -> None:
@@ -53,8 +56,9 @@ def test_route_without_scope_fails_with_what_to_do() -> None:
         assert_guarded(app)
     assert str(caught.value) == (
         "1 findings in the routes of the application\n"
-        "no_scope: GET /users is not public and asks for no scope: any token will do; "
-        "add Depends(require_scopes(...)), or name the path in public_paths"
+        "no_scope: GET /users is not public and requires no scope: any token will do; "
+        "add Depends(require_scopes(...)); or, if any token is meant to do, allow it by its name; or "
+        "name the path in public_paths"
     )
 
 
@@ -70,7 +74,7 @@ def test_application_without_a_guard_is_open() -> None:
     app = FastAPI()
     app.get("/users", dependencies=READ)(endpoint)
     assert codes(app) == [("no_guard", "GET /users")]
-    assert says(app) == ["no guard stands before GET /users"]
+    assert says(app) == ["no guard is in front of GET /users"]
 
 
 def test_protected_docs_are_no_finding() -> None:
@@ -91,7 +95,10 @@ def test_mount_with_a_guard_of_its_own_is_guarded_below_its_path() -> None:
     app = FastAPI(openapi_url=None)
     app.mount("/v1", inner)
     assert codes(app) == []
-    assert {one.path for one in walk(app) if one.is_public} >= {"/v1/health", "/v1/docs"}
+    assert {operation.path for operation in list_operations(app) if operation.is_public} >= {
+        "/v1/health",
+        "/v1/docs",
+    }
 
 
 def test_path_that_is_public_for_one_of_two_guards_is_not_public() -> None:
@@ -163,7 +170,7 @@ def test_request_is_answered_as_the_router_would() -> None:
     app.get("/users/{number:int}", dependencies=READ)(endpoint)
     app.mount("/v1", FastAPI(openapi_url=None))
     app.get("/v1/users")(endpoint)
-    operations = list(routed(app))
+    operations = list(iter_operations(app))
     found = answering(operations, "HEAD", "/users/7")
     assert found is not None
     assert found.path == "/users/{number}"
@@ -193,7 +200,11 @@ def test_scope_of_the_operation_is_told_for_each_method() -> None:
     app = app_with()
     needed = [Depends(require_operation_scope())]
     app.api_route("/users/{id}", methods=["GET", "PUT"], dependencies=needed)(endpoint)
-    told = {one.method: one.needs.scopes for one in walk(app) if one.path == "/users/{id}"}
+    told = {
+        operation.method: operation.scopes
+        for operation in list_operations(app)
+        if operation.path == "/users/{id}"
+    }
     assert told == {"GET": ("get:users_id",), "PUT": ("put:users_id",)}
 
 
@@ -208,7 +219,7 @@ def scoped(*scopes: str) -> list[Any]:
 
 
 def says(app: object) -> list[str]:
-    return [one.says for one in findings(walk(app))]
+    return [operation.message for operation in find_problems(list_operations(app))]
 
 
 def test_scope_that_is_written_less_often_is_the_slip() -> None:
@@ -232,7 +243,7 @@ def test_public_path_that_no_route_answers_is_told() -> None:
     app = app_with("/helth", "/health", "/asets/*")
     app.get("/health")(endpoint)
     app.get("/assets/logo")(endpoint)
-    told = [one for one in codes(app) if one[0] == "public_unmatched"]
+    told = [code for code in codes(app) if code[0] == "public_unmatched"]
     assert told == [("public_unmatched", "/helth"), ("public_unmatched", "/asets/*")]
     assert "no route answers the public path /helth" in says(app)
 
@@ -241,9 +252,7 @@ def test_exact_public_path_of_a_guarded_route_shadows_it() -> None:
     app = app_with("/users/me")
     app.get("/users/{name}", dependencies=READ)(endpoint)
     assert codes(app) == [("public_shadows", "/users/me")]
-    assert says(app) == [
-        "the public path /users/me covers GET /users/{name}, which asks for more than that"
-    ]
+    assert says(app) == ["the public path /users/me covers GET /users/{name}, which requires more"]
 
 
 def test_public_path_of_one_method_shadows_the_other_methods_of_later_routes() -> None:
@@ -267,14 +276,16 @@ def test_findings_come_with_the_gravest_first_and_each_with_its_remedy() -> None
     app.mount("/in", app_with("/nothing"))
     app.get("/open", dependencies=scoped("read:user"))(endpoint)
     app.get("/shut", dependencies=scoped("read:users"))(endpoint)
-    found = findings(walk(app))
-    assert [one.code for one in found] == [
+    found = find_problems(list_operations(app))
+    assert [operation.code for operation in found] == [
         "no_guard",
         "no_guard",
         "misspelt_scope",
         "public_unmatched",
     ]
-    assert [one.remedy for one in found] == [REMEDIES[one.code] for one in found]
+    assert [operation.remedy for operation in found] == [
+        REMEDIES[operation.code] for operation in found
+    ]
 
 
 def test_every_finding_that_is_allowed_is_left_out_and_no_other() -> None:
@@ -282,8 +293,8 @@ def test_every_finding_that_is_allowed_is_left_out_and_no_other() -> None:
     app.get("/me")(endpoint)
     app.post("/me")(endpoint)
     app.get("/x")(endpoint)
-    allowed = findings(walk(app), allow=["POST /me", "/x"])
-    assert [one.subject for one in allowed] == ["GET /me"]
+    allowed = find_problems(list_operations(app), allow=["POST /me", "/x"])
+    assert [operation.subject for operation in allowed] == ["GET /me"]
 
 
 def test_name_that_begins_with_the_other_is_a_slip_of_one_letter_only() -> None:
@@ -330,7 +341,7 @@ def test_request_is_answered_by_the_first_operation_that_takes_it(
     app.websocket("/feed")(endpoint)
     app.mount("/static", StaticFiles(directory=tmp_path))
     app.mount("/other", bare)
-    found = answering(routed(app), method, path)
+    found = answering(iter_operations(app), method, path)
     assert (None if found is None else found.name) == name
 
 

@@ -21,7 +21,14 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from kinde_guard import KindeGuard, KindeGuardMiddleware, require_operation_scope, require_scopes
-from kinde_guard.audit.operations import Kind, Operation, is_walkable, posts_of, routed, walk
+from kinde_guard.audit.guard_mounts import mounted_guards
+from kinde_guard.audit.operations import (
+    Kind,
+    Operation,
+    can_be_listed,
+    iter_operations,
+    list_operations,
+)
 
 READ = [Depends(require_scopes("read:users"))]
 
@@ -49,11 +56,11 @@ def guard() -> KindeGuard:
 
 
 def named(app: object) -> list[str]:
-    return [one.name for one in walk(app)]
+    return [operation.name for operation in list_operations(app)]
 
 
 def only(app: object) -> Operation:
-    (operation,) = walk(app)
+    (operation,) = list_operations(app)
     return operation
 
 
@@ -107,7 +114,7 @@ def test_static_files_and_mounted_applications_catch_all_below_them(tmp_path: Pa
     app = Starlette()
     app.mount("/static", StaticFiles(directory=tmp_path))
     app.mount("/other", bare)
-    assert [(one.name, one.kind) for one in walk(app)] == [
+    assert [(operation.name, operation.kind) for operation in list_operations(app)] == [
         ("GET /static/{path}", Kind.STATIC),
         ("ANY /other/{path}", Kind.MOUNT),
     ]
@@ -115,9 +122,9 @@ def test_static_files_and_mounted_applications_catch_all_below_them(tmp_path: Pa
 
 def test_what_a_mount_does_not_answer_is_told_to_those_who_ask_for_routing() -> None:
     app = Starlette(routes=[Mount("/m", routes=[Route("/x", page)])])
-    assert [(one.name, one.kind) for one in routed(app)] == [
+    assert [(operation.name, operation.kind) for operation in iter_operations(app)] == [
         ("GET /m/x", Kind.ROUTE),
-        ("ANY /m/{path}", Kind.NOTHING),
+        ("ANY /m/{path}", Kind.UNMATCHED_MOUNT),
     ]
     assert named(app) == ["GET /m/x"]
 
@@ -146,7 +153,7 @@ def test_docs_are_told_apart_where_they_stand_and_below_a_mount() -> None:
     app = FastAPI(openapi_url=None)
     app.mount("/v1", inner)
     app.get("/help")(endpoint)
-    assert [(one.name, one.kind) for one in walk(app)] == [
+    assert [(operation.name, operation.kind) for operation in list_operations(app)] == [
         ("GET /v1/openapi.json", Kind.DOCS),
         ("GET /v1/help", Kind.DOCS),
         ("GET /v1/docs/oauth2-redirect", Kind.DOCS),
@@ -162,7 +169,9 @@ def test_frontend_comes_last_with_the_needs_of_its_router(tmp_path: Path) -> Non
     app.include_router(router)
     app.frontend("/", directory=tmp_path)
     app.get("/users")(endpoint)
-    found = {one.name: (one.kind, one.needs.scopes) for one in walk(app)}
+    found = {
+        operation.name: (operation.kind, operation.scopes) for operation in list_operations(app)
+    }
     assert found == {
         "GET /users": (Kind.ROUTE, ()),
         "GET /{path}": (Kind.STATIC, ()),
@@ -208,7 +217,7 @@ def test_scopes_of_starlettes_requires_are_needed(
     decorate: Callable[[Any], Any], scopes: tuple[str, ...]
 ) -> None:
     operation = only(Starlette(routes=[Route("/x", decorate(page))]))
-    assert operation.needs.scopes == scopes
+    assert operation.scopes == scopes
     assert operation.summary == "Show a page."
 
 
@@ -218,7 +227,7 @@ def test_scopes_of_both_frameworks_add_up() -> None:
     async def both(request: Request) -> None: ...
 
     app.get("/x", dependencies=READ)(requires("admin")(both))
-    assert only(app).needs.scopes == ("read:users", "admin")
+    assert only(app).scopes == ("read:users", "admin")
 
 
 def test_operations_own_scope_is_that_of_its_whole_path_and_method() -> None:
@@ -226,7 +235,7 @@ def test_operations_own_scope_is_that_of_its_whole_path_and_method() -> None:
     router.api_route("/users/{id}", methods=["GET", "PUT"])(endpoint)
     app = FastAPI(openapi_url=None)
     app.include_router(router)
-    assert {one.method: one.needs.scopes for one in walk(app)} == {
+    assert {operation.method: operation.scopes for operation in list_operations(app)} == {
         "GET": ("get:v1_users_id",),
         "PUT": ("put:v1_users_id",),
     }
@@ -235,8 +244,10 @@ def test_operations_own_scope_is_that_of_its_whole_path_and_method() -> None:
 def test_websocket_that_asks_for_an_operations_scope_is_told_so_without_a_name() -> None:
     app = FastAPI(openapi_url=None)
     app.websocket("/feed", dependencies=[Depends(require_operation_scope())])(feed)
-    needs = only(app).needs
-    assert (needs.scopes, needs.by_operation, needs.can_be_denied) == ((), True, True)
+    operation = only(app)
+    (requirement,) = operation.requirements
+    assert (operation.scopes, operation.can_deny) == ((), True)
+    assert requirement.label == "the operation's own scope"
 
 
 # --- who stands before it ------------------------------------------------------------------------
@@ -244,34 +255,34 @@ def test_websocket_that_asks_for_an_operations_scope_is_told_so_without_a_name()
 
 def test_application_without_a_guard_is_neither_guarded_nor_public() -> None:
     operation = only(Starlette(routes=[Route("/health", page)]))
-    assert (operation.is_guarded, operation.is_public, operation.posts) == (False, False, ())
+    assert (operation.is_guarded, operation.is_public, operation.guards) == (False, False, ())
 
 
 def test_installed_guard_stands_before_every_operation(guard: KindeGuard) -> None:
     app = Starlette(routes=[Route("/health", page), Route("/x", page)])
     guard.install(app)
-    assert {one.name: one.is_public for one in walk(app)} == {
+    assert {operation.name: operation.is_public for operation in list_operations(app)} == {
         "GET /health": True,
         "GET /x": False,
     }
-    assert [post.guard for post in posts_of(app)] == [guard]
+    assert [post.guard for post in mounted_guards(app)] == [guard]
 
 
 def test_guard_added_by_hand_brings_its_own_public_paths(guard: KindeGuard) -> None:
     app = Starlette(routes=[Route("/health", page), Route("/more", page)])
     app.add_middleware(GZipMiddleware)
     app.add_middleware(KindeGuardMiddleware, guard=guard, public_paths=("/more", "/health"))
-    (post,) = posts_of(app)
+    (post,) = mounted_guards(app)
     assert post.public == ("/health", "/more")
-    assert all(one.is_public for one in walk(app))
+    assert all(operation.is_public for operation in list_operations(app))
 
 
 def test_guards_are_told_from_the_outside_in(guard: KindeGuard) -> None:
     other = KindeGuard("other.kinde.com", audience="https://api.acme.com")
     app = Starlette(routes=[Mount("/in", app=KindeGuardMiddleware(_inner(), guard=other))])
     guard.install(app)
-    (operation,) = walk(GZipMiddleware(app))
-    assert [(post.guard, post.below) for post in operation.posts] == [(guard, ""), (other, "/in")]
+    (operation,) = list_operations(GZipMiddleware(app))
+    assert [(post.guard, post.prefix) for post in operation.guards] == [(guard, ""), (other, "/in")]
     assert not operation.is_public
 
 
@@ -292,7 +303,10 @@ def test_guard_among_the_middleware_of_one_route_stands_before_that_route(
     middleware = [Middleware(KindeGuardMiddleware, guard=guard)]
     handler = page if make is Route else feed
     routes = [make("/one", handler, middleware=middleware), make("/two", handler)]
-    assert [one.is_guarded for one in walk(Starlette(routes=routes))] == [True, False]
+    assert [operation.is_guarded for operation in list_operations(Starlette(routes=routes))] == [
+        True,
+        False,
+    ]
 
 
 def test_guard_among_the_middleware_of_a_mounts_router_stands_before_its_routes(
@@ -302,8 +316,8 @@ def test_guard_among_the_middleware_of_a_mounts_router_stands_before_its_routes(
         routes=[Route("/health", page)],
         middleware=[Middleware(KindeGuardMiddleware, guard=guard)],
     )
-    (operation,) = walk(Starlette(routes=[Mount("/in", app=router)]))
-    assert [(post.guard, post.below) for post in operation.posts] == [(guard, "/in")]
+    (operation,) = list_operations(Starlette(routes=[Mount("/in", app=router)]))
+    assert [(post.guard, post.prefix) for post in operation.guards] == [(guard, "/in")]
     assert operation.is_public
 
 
@@ -329,4 +343,4 @@ def test_guard_before_static_files_and_bare_applications_counts(
 def test_application_or_its_wrapper_can_be_walked_and_nothing_else(
     app: object, walkable: bool
 ) -> None:
-    assert is_walkable(app) is walkable
+    assert can_be_listed(app) is walkable

@@ -107,7 +107,7 @@ async def test_user_and_auth_are_those_of_the_token(
     assert body | {"scopes": sorted(body["scopes"])} == {
         "authenticated": True,
         "identity": CLIENT_ID,
-        "scopes": ["a", "b"],
+        "scopes": ["a", "authenticated", "b"],
     }
 
 

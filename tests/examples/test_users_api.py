@@ -340,6 +340,5 @@ def test_openapi_names_the_scopes_of_every_operation(http: httpx.Client) -> None
         ("GET", path) for path in PUBLIC_PATHS
     }
     assert scopes[("DELETE", "/users/{user_id}")] == [
-        {"KindeOAuth2": ["delete:users"]},
         {"KindeBearer": ["delete:users"]},
     ]

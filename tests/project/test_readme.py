@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from kinde_guard import InsufficientScope, errors
+from kinde_guard import InsufficientScope
 from kinde_guard.asgi.problem import problem
 from kinde_guard.local.management import implemented, not_implemented
+from kinde_guard.vocabulary import errors
 from kinde_guard.vocabulary.settings import SETTING_NAMES
 from tests.project.readme import ROOT, blocks, command
 

@@ -18,7 +18,7 @@ from kinde_guard.jose.compact_jws import CompactJws, check_signature, parse
 from kinde_guard.keys import PublicKey, RemoteKeySet
 from kinde_guard.verification.access_token import AccessToken
 from kinde_guard.verification.claims import RULES
-from kinde_guard.verification.verifier import Verifier, claims_of
+from kinde_guard.verification.verifier import Verifier, check_type, parse_claims
 from kinde_guard.vocabulary.errors import (
     GuardError,
     InvalidToken,
@@ -94,8 +94,9 @@ class _Steps:
 
     def _shape(self) -> CompactJws | None:
         try:
-            parsed = parse(self._verifier.sized(self._raw), {})
-            self.found.claims = claims_of(parsed)
+            parsed = parse(self._verifier.check_size(self._raw), {})
+            check_type(parsed.header)
+            self.found.claims = parse_claims(parsed.payload)
         except InvalidToken as error:
             self._add(wording.malformed(self._raw, self._settings, error.reason))
             return None

@@ -20,7 +20,7 @@ from kinde_guard.local.management.operations import Operations
 from kinde_guard.local.management.paging import ItemId, PageSize, by_id
 from kinde_guard.local.management.texts import MAX_ITEMS, Body, Id, Title, date_time
 from kinde_guard.local.store import Api, ApiKey, KeyStatus, KeyType, NotThere
-from kinde_guard.requirements.scopes import current_token
+from kinde_guard.requirements.token import current_token
 from kinde_guard.verification.access_token import AccessToken
 
 if TYPE_CHECKING:

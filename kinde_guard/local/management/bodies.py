@@ -16,7 +16,7 @@ from starlette.types import Message
 
 from kinde_guard.jose.strict_json import loads
 from kinde_guard.local.management.envelope import Refused
-from kinde_guard.requirements.scopes import ScopeDependency
+from kinde_guard.requirements.scopes import ScopeRequirement
 
 MAX_BYTES: Final = 262_144
 CONTENT_TYPE: Final = "application/json"
@@ -33,7 +33,7 @@ class ScopesFirst(APIRoute):
         required = [
             depends.dependency
             for depends in self.dependencies
-            if isinstance(depends.dependency, ScopeDependency)
+            if isinstance(depends.dependency, ScopeRequirement)
         ]
         takes_body = self.body_field is not None
 

@@ -88,7 +88,7 @@ def test_the_document_asks_for_the_scopes_of_the_table(anybody: Caller) -> None:
     for row in GUARDED:
         path = row["path"].removeprefix("/api/v1")
         security = document["paths"][path][row["method"].lower()]["security"]
-        assert security == [{"KindeOAuth2": [row["scope"]]}, {"KindeBearer": [row["scope"]]}]
+        assert security == [{"KindeBearer": [row["scope"]]}]
 
 
 def test_what_is_here_and_what_is_not_are_everything() -> None:
