@@ -48,9 +48,9 @@ def granted_scopes(scope: Scope) -> frozenset[str]:
         HTTPException: 500, because nothing authenticates the application's requests.
     """
     # AuthenticatedUser of both SDKs; the guard's own user has no such attribute.
-    sdk_token = getattr(scope.get("user"), "access_token", None)
-    if sdk_token is not None:
-        return frozenset(sdk_token.scopes)
+    granted = getattr(getattr(scope.get("user"), "access_token", None), "scopes", None)
+    if isinstance(granted, list):
+        return frozenset(granted)
     token = get_auth_state(scope).token
     if token is None:
         raise MissingToken

@@ -6,8 +6,10 @@ import asyncio
 import base64
 from typing import Any
 
+import anyio
 import pytest
 from starlette.applications import Starlette
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -491,6 +493,61 @@ async def test_order_of_install_and_add_middleware_does_not_matter(
     assert (await post(app, tenant.token(), tool_call("list_invoices"))).status == 403
     assert echo.bodies == []
     assert (await post(app, tenant.token(), tool_call("ping"))).status == 200
+
+
+@pytest.mark.parametrize("order", ["inside", "outside"])
+async def test_base_http_middleware_around_or_inside_changes_no_refusal(
+    order: str, guard: KindeGuard, tenant: Tenant, echo: Echo
+) -> None:
+    async def pass_on(request: Request, call_next: Any) -> Any:
+        return await call_next(request)
+
+    app = starlette(echo)
+    if order == "inside":
+        app.add_middleware(BaseHTTPMiddleware, dispatch=pass_on)
+    app.add_middleware(guard_tools(TOOLS))
+    if order == "outside":
+        app.add_middleware(BaseHTTPMiddleware, dispatch=pass_on)
+    guarded = KindeGuardMiddleware(app, guard=guard)
+    answer = await post(guarded, tenant.token(), tool_call("list_invoices"))
+    assert (answer.status, answer.json) == (403, lacks(1, "invoices:read"))
+    assert echo.bodies == []
+    assert (await post(guarded, tenant.token(), tool_call("ping"))).status == 200
+
+
+def test_refusal_on_trio_is_the_same(echo: Echo) -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body_of(tool_call("list_invoices"))}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def serve() -> None:
+        await guard_tools(TOOLS)(echo)(http_scope("POST", "/mcp"), receive, send)
+
+    anyio.run(serve, backend="trio")
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert sent[0]["status"] == 500
+    assert echo.bodies == []
+
+
+async def test_refusal_after_the_answer_began_ends_it(guard: KindeGuard, tenant: Tenant) -> None:
+    reached: list[str] = []
+
+    async def hasty(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await receive()
+        reached.append("the call")
+
+    app = KindeGuardMiddleware(guard_tools(TOOLS)(hasty), guard=guard)
+    incoming: list[Message] = [
+        {"type": "http.request", "body": body_of(tool_call("list_invoices"))}
+    ]
+    sent = await exchange(app, incoming, tenant.token())
+    assert [message["type"] for message in sent] == ["http.response.start"]
+    assert reached == []
 
 
 async def test_call_without_a_token_on_a_public_path_gets_401(
