@@ -198,6 +198,7 @@ _TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/...")
 _MAX_HEADER_CONTAINERS = 64
 _MAX_HEADER_COMMAS = 256
 _MAX_HEADER_ESCAPES = 256
+_MAX_HEADER_DIGITS = 2048
 
 _BASE64URL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -243,4 +244,5 @@ def _is_costly(document: bytes) -> bool:
         document.count(b"[") + document.count(b"{") > _MAX_HEADER_CONTAINERS
         or document.count(b",") > _MAX_HEADER_COMMAS
         or document.count(b"\\") > _MAX_HEADER_ESCAPES
+        or len(document) - len(document.translate(None, b"0123456789")) > _MAX_HEADER_DIGITS
     )
