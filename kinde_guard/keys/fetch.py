@@ -18,7 +18,12 @@ from kinde_guard.keys.key_set import KeySet
 from kinde_guard.keys.retry_after import retry_after
 from kinde_guard.vocabulary.errors import InvalidKeySet
 from kinde_guard.vocabulary.event_loop import running_loop
-from kinde_guard.vocabulary.network import asks_proxies, proxy_settings_error
+from kinde_guard.vocabulary.network import (
+    ProxySettingsError,
+    asks_proxies,
+    describe_failure,
+    proxy_settings_error,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -40,6 +45,22 @@ class KeyServerBusy(InvalidKeySet):
     def __init__(self, status: int, asked: float) -> None:
         super().__init__(f"the status is {status}")
         self.asked = asked
+
+
+def describe_fetch_failure(error: Exception, url: str) -> str:
+    """Return why a fetch of keys failed, in words.
+
+    Args:
+        error: what ``KeySetFetcher.fetch`` raised.
+        url: what was fetched.
+
+    Example:
+        >>> describe_fetch_failure(TimeoutError(), "https://acme.kinde.com/.well-known/jwks")
+        'timed out'
+    """
+    if isinstance(error, (InvalidKeySet, ProxySettingsError)):
+        return str(error)
+    return describe_failure(error, url)
 
 
 class KeySetFetcher:

@@ -36,15 +36,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from kinde_guard.keys.backoff import Backoff
-from kinde_guard.keys.fetch import KeyServerBusy, KeySetFetcher
+from kinde_guard.keys.fetch import KeyServerBusy, KeySetFetcher, describe_fetch_failure
 from kinde_guard.keys.jwk import PublicKey
 from kinde_guard.keys.key_set import KeySet
 from kinde_guard.keys.single_flight import Fetch, SingleFlight
 from kinde_guard.keys.threaded_refresh import ThreadedRefresh
 from kinde_guard.vocabulary.attempt import Attempt
 from kinde_guard.vocabulary.clocks import monotonic_time
-from kinde_guard.vocabulary.errors import InvalidKeySet, KeysUnavailable, UnknownKey
-from kinde_guard.vocabulary.network import TIMED_OUT, ProxySettingsError, describe_failure
+from kinde_guard.vocabulary.errors import KeysUnavailable, UnknownKey
+from kinde_guard.vocabulary.network import TIMED_OUT
 
 if TYPE_CHECKING:
     import httpx
@@ -289,7 +289,8 @@ class RemoteKeySet:
             self._notify(succeeded=False)
             return self._keys
         self._record_failure(
-            self._words_for(error), error.asked if isinstance(error, KeyServerBusy) else 0.0
+            describe_fetch_failure(error, self.url),
+            error.asked if isinstance(error, KeyServerBusy) else 0.0,
         )
         if isinstance(error, _PROGRAMMING_ERRORS) and not self._has_reported_defect:
             self._has_reported_defect = True
@@ -304,11 +305,6 @@ class RemoteKeySet:
         logger.warning("fetching %s failed (%s), next try in %.1f s", self.url, words, pause)
         self._notify(succeeded=False)
 
-    def _words_for(self, error: Exception) -> str:
-        if isinstance(error, (InvalidKeySet, ProxySettingsError)):
-            return str(error)
-        return describe_failure(error, self.url)
-
     def _notify(self, *, succeeded: bool) -> None:
         if self._on_fetch is not None:
             self._on_fetch(succeeded)
@@ -318,7 +314,7 @@ class RemoteKeySet:
             await self.refresh()
 
     def _not_refreshed(self, error: Exception) -> None:
-        self._record_failure(self._words_for(error))
+        self._record_failure(describe_fetch_failure(error, self.url))
 
     def _pause_left(self, now: float) -> float:
         return self._backoff.left(now, has_keys=self.is_usable)

@@ -16,6 +16,9 @@ import pytest
 from kinde_guard import KeysUnavailable, RemoteKeySet
 from kinde_guard.keys.fetch import KeySetFetcher
 from kinde_guard.keys.retry_after import retry_after
+from kinde_guard.keys.threaded_refresh import ThreadedRefresh
+from kinde_guard.vocabulary.attempt import Attempt
+from kinde_guard.vocabulary.network import describe_failure
 from tests.core.conftest import MakeKeys
 from tests.core.exchange import eventually, settle
 from tests.mint import (
@@ -393,3 +396,56 @@ async def test_settings_that_are_wrong_without_a_proxy_are_not_blamed_on_one(
     fetcher = KeySetFetcher("http://127.0.0.1/", timeout=5, max_bytes=10, http_client=None)
     with pytest.raises(ValueError, match="no such thing"):
         fetcher._new_client(ssl.create_default_context())
+
+
+# --- the parts -----------------------------------------------------------------------------------
+
+
+async def test_current_keys_cannot_be_had_where_there_never_were_any(
+    make_keys: MakeKeys, key_server: KeyServer
+) -> None:
+    key_server.fail(500)
+    with pytest.raises(KeysUnavailable):
+        await make_keys().current()
+
+
+def test_cause_in_a_group_of_exceptions_is_told() -> None:
+    group = ExceptionGroup("both", [OSError("x"), ConnectionRefusedError()])
+    assert describe_failure(group) == "the connection was refused"
+
+
+def test_host_that_no_proxy_names_is_not_said_to_fail_through_one(
+    environ: pytest.MonkeyPatch,
+) -> None:
+    environ.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    environ.setenv("NO_PROXY", "acme.example")
+    error = ConnectionRefusedError()
+    assert describe_failure(error, "https://acme.example/") == "the connection was refused"
+
+
+def test_attempt_that_is_not_watched_stood_still_only_past_twice_its_timeout(
+    monotonic: FrozenClock,
+) -> None:
+    attempt = Attempt(0, 5, monotonic)
+    attempt.is_watched = False
+    monotonic.advance(11)
+    attempt.look()
+    assert not attempt.stood_still
+    monotonic.advance(1)
+    attempt.look()
+    assert attempt.stood_still
+
+
+def test_refresh_that_another_thread_is_starting_is_not_started_again() -> None:
+    started: list[int] = []
+
+    def no_loop() -> None:
+        raise RuntimeError
+
+    async def refresh() -> None:
+        started.append(1)
+
+    threaded = ThreadedRefresh(no_loop, refresh, lambda _: None)
+    with threaded._starting:
+        threaded.start()
+    assert started == []

@@ -14,6 +14,7 @@ import httpx
 
 from kinde_guard.cli.doctor.diagnosis import Diagnosis, Health
 from kinde_guard.jose.strict_json import loads
+from kinde_guard.vocabulary.network import asks_proxies, describe_failure
 from kinde_guard.vocabulary.settings import Settings
 
 PATH = "/.well-known/openid-configuration"
@@ -46,7 +47,7 @@ def discover(issuer: str, settings: Settings) -> Answer:
     begun = settings.clock()
     try:
         with (
-            httpx.Client(timeout=settings.jwks_timeout) as client,
+            _client(issuer, settings.jwks_timeout) as client,
             client.stream("GET", issuer + PATH) as response,
         ):
             middle = (begun + settings.clock()) / 2
@@ -55,8 +56,14 @@ def discover(issuer: str, settings: Settings) -> Answer:
                 return Answer({}, f"{issuer}{PATH} answers {response.status_code}", skew)
             document = _document(response)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        return Answer({}, f"no answer from {issuer}: {error or type(error).__name__}")
+        return Answer({}, f"no answer from {issuer}: {describe_failure(error, issuer)}")
     return Answer(document, "" if document else f"{issuer}{PATH} answers no JSON object", skew)
+
+
+def _client(issuer: str, timeout: float) -> httpx.Client:
+    # Certificates that the environment names count for loopback too; its proxies do not.
+    verify, trust_env = httpx.create_ssl_context(), asks_proxies(issuer)
+    return httpx.Client(verify=verify, timeout=timeout, trust_env=trust_env)
 
 
 def _document(response: httpx.Response) -> Mapping[str, Any]:

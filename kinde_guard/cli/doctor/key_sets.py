@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kinde_guard.cli.doctor.diagnosis import Diagnosis, Health
-from kinde_guard.keys.fetch import KeySetFetcher
+from kinde_guard.keys.fetch import KeySetFetcher, describe_fetch_failure
 from kinde_guard.vocabulary.settings import Settings
 
 
@@ -24,7 +24,7 @@ async def diagnose_keys(issuer: str, settings: Settings) -> Diagnosis:
     try:
         keys = await fetcher.fetch()
     except Exception as error:  # noqa: BLE001 - whatever went wrong, there are no keys
-        says = f"{url}: {error or type(error).__name__}"
+        says = f"{url}: {describe_fetch_failure(error, url)}"
         remedy = "until it answers, requests with new tokens are answered with 503"
         return Diagnosis("keys", Health.ILL, says, remedy)
     usable = sorted({name for key in keys for name in key.algorithms} & {*settings.algorithms})

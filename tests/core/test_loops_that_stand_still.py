@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from kinde_guard import KeysUnavailable
-from tests.attack.frozen.hosts import MAX_AGE, TIMEOUT, HangingServer, fresh_loop, key_set, verdict
 from tests.core.exchange import settle
+from tests.core.frozen_hosts import MAX_AGE, TIMEOUT, HangingServer, fresh_loop, key_set, verdict
 from tests.mint import KID, OTHER_KID, Answerer, FrozenClock, SigningKey
 
 #: Seconds for which the host takes the processor away.
