@@ -42,7 +42,9 @@ WRONG: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), WRONG, ids=repr)
+@pytest.mark.parametrize(
+    ("name", "value"), WRONG, ids=[f"{name}-{number}" for number, (name, _) in enumerate(WRONG)]
+)
 def test_wrong_setting_is_named(name: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"^{name}: ") as caught:
         ApiKeys(**{name: value})
