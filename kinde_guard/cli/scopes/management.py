@@ -174,7 +174,8 @@ class ManagementApi:
 
     def add_scope(self, api: Api, key: str, description: str) -> None:
         """Add a scope to an API."""
-        self._ask(Operation.ADD_SCOPE, api.id, body={"key": key, "description": description})
+        described = {"description": description} if description else {}
+        self._ask(Operation.ADD_SCOPE, api.id, body={"key": key, **described})
 
     def delete_scope(self, api: Api, scope: ApiScope) -> None:
         """Remove a scope from an API, and with it from every application."""

@@ -27,7 +27,9 @@ WHERE: Final = "Settings > Applications > the application > APIs > Manage scopes
 
 
 @contextmanager
-def managing(environ: Mapping[str, str], *operations: Operation) -> Iterator[ManagementApi]:
+def management_session(
+    environ: Mapping[str, str], *operations: Operation
+) -> Iterator[ManagementApi]:
     """Give the Management API to a command.
 
     Args:
