@@ -1,16 +1,18 @@
-"""The commands and their options; what they do stands in modules of their own.
+"""The commands and their options; each command has a module of its own.
 
 Exit codes: 0 fine, 1 a finding, 2 wrong usage, 130 interrupted. Every error is one line on standard
-error, those of the command line's own parser included.
+error, also those of the option parser.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -24,30 +26,56 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+TRACEBACK: Final = "KINDE_GUARD_TRACEBACK"
+"""Environment variable that lets unexpected errors end in a traceback."""
+
+logger = logging.getLogger("kinde_guard.cli")
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-@app.callback()
-def every_command() -> None:
+def _show_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"kinde-guard {version('kinde-guard')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def every_command(
+    context: typer.Context,
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
     """Guard FastAPI services with Kinde access tokens: tools for developers."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
 def demo(
     *,
     once: Annotated[bool, typer.Option("--once", help="End after the tour.")] = False,
+    tenant: Annotated[
+        bool, typer.Option("--tenant", help="Use the tenant of KINDE_DOMAIN; Kinde bills tokens.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show a guarded API at work, answer by answer.
 
     Starts local Kinde and the example users API, sends real requests, and goes on serving. With
-    KINDE_DOMAIN, KINDE_CLIENT_ID, KINDE_CLIENT_SECRET and KINDE_AUDIENCE set, it uses that tenant.
+    --tenant it uses the tenant of KINDE_DOMAIN, KINDE_CLIENT_ID, KINDE_CLIENT_SECRET and
+    KINDE_AUDIENCE instead of local Kinde.
 
     Example: kinde-guard demo --once
     """
     from kinde_guard.cli.demo.command import run_demo  # noqa: PLC0415 - only this command needs it
 
-    raise typer.Exit(run_demo(once=once, as_json=as_json, environ=os.environ))
+    raise typer.Exit(run_demo(once=once, tenant=tenant, as_json=as_json, environ=os.environ))
 
 
 @app.command()
@@ -104,10 +132,27 @@ for command in (explain, routes, doctor):
 def run() -> int:
     """Run a command line and return its exit code."""
     try:
-        return app(prog_name="kinde-guard", standalone_mode=False) or 0
+        code: int = app(prog_name="kinde-guard", standalone_mode=False) or 0
+        if sys.stdout is not None and not sys.stdout.closed:
+            sys.stdout.flush()
+        return code
     except typer.TyperException as error:
-        sys.stderr.write(f"kinde-guard: {_one_line(error.format_message())}\n")
-        return error.exit_code
+        return _fail(error.format_message(), error.exit_code)
+    except BrokenPipeError:
+        # The reader, such as `head`, has read enough. At exit Python would flush and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        logger.debug("unexpected error", exc_info=True)
+        if os.environ.get(TRACEBACK):
+            raise
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        return _fail(f"unexpected {reason} (set {TRACEBACK}=1 for the traceback)", 1)
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"kinde-guard: {_one_line(message)}\n")
+    return code
 
 
 _TOKEN = re.compile(r"eyJ[\w-]+(?:\.[\w-]*)*")
@@ -117,7 +162,7 @@ _TOKEN = re.compile(r"eyJ[\w-]+(?:\.[\w-]*)*")
 def _one_line(message: str) -> str:
     """Return a message, part of which may come from a server, as one line of plain text.
 
-    It shows no token: a slip of the keyboard puts one where a command or an option belongs.
+    Tokens are masked: a typing error can put one in place of a command or an option.
     """
     line = "".join(letter for letter in " ".join(message.split()) if letter.isprintable())
     return _TOKEN.sub("<token>", line)

@@ -29,7 +29,7 @@ FAIL  expiry     found     expired 3 min ago (DATE)
 ok    issued     1 d ago (DATE)
 ok    issuer     ISSUER
 ok    audience   https://api.demo.example
-ok    names      azp, jti: text, as they should be
+ok    types      azp, jti: text, as expected
 FAIL  scopes     found     read:roles
                  expected  read:users; missing: read:users
                  in Kinde: Settings > Applications > the application > APIs >

@@ -21,6 +21,7 @@ from kinde_guard.cli.doctor.discovery import diagnose_clock, diagnose_discovery,
 from kinde_guard.cli.doctor.key_sets import diagnose_keys
 from kinde_guard.cli.doctor.trial_token import diagnose_token
 from kinde_guard.cli.errors import WrongUsage
+from kinde_guard.cli.network import check_network_settings
 from kinde_guard.cli.plain_text import printable
 
 _MARKS = {
@@ -41,8 +42,9 @@ def run_doctor(*, address: str | None, as_json: bool, environ: Mapping[str, str]
     Raises:
         WrongUsage: there are no settings to examine, or they make no sense.
     """
+    check_network_settings(environ)
     for name in ("kinde_guard", "kinde_guard.keys", "kinde_guard.client"):
-        # What they log is told here.
+        # The report contains what they log.
         logging.getLogger(name).addHandler(logging.NullHandler())
     found = asyncio.run(_examine(_guard(address), environ))
     if as_json:

@@ -1,4 +1,4 @@
-"""A tenant's discovery document, and the clock of whoever served it.
+"""A tenant's discovery document, and the clock of its server.
 
 Source: OpenID Connect Discovery 1.0, sections 3 and 4.3; RFC 9110, section 6.6.1 (``Date``).
 """
@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from kinde_guard.cli.doctor.diagnosis import Diagnosis, Health
+from kinde_guard.cli.network import START_LOCAL, is_loopback
 from kinde_guard.jose.strict_json import loads
 from kinde_guard.vocabulary.settings import Settings
 
@@ -84,7 +85,8 @@ def _skew(date: str | None, now: float) -> float | None:
 def diagnose_discovery(issuer: str, settings: Settings, answer: Answer) -> Diagnosis:
     """Tell whether a tenant describes itself as the guard expects."""
     if answer.problem:
-        return Diagnosis("discovery", Health.ILL, answer.problem, WRONG_DOMAIN)
+        remedy = START_LOCAL if is_loopback(issuer) else WRONG_DOMAIN
+        return Diagnosis("discovery", Health.ILL, answer.problem, remedy)
     named = answer.document.get("issuer")
     if named != issuer:
         return Diagnosis(
