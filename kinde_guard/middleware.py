@@ -62,7 +62,6 @@ class KindeGuardMiddleware:
     ) -> None:
         self.app = app
         self.guard = guard
-        self._verifier = guard.verifier
         self.public_paths = (*guard.settings.public_paths, *public_paths)
         self._public = PublicPaths(self.public_paths)
 
@@ -75,7 +74,7 @@ class KindeGuardMiddleware:
             raw = bearer_token(scope)
             if raw is None and self._requires_token(scope):
                 raise MissingToken
-            token = None if raw is None else await self._verifier.verify(raw)
+            token = None if raw is None else await self.guard.verifier.verify(raw)
         except GuardError as error:
             self.guard.refused(error)
             await self._refuse(error, scope, receive, send)
