@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from kinde_guard.local.clock import Clock
+from kinde_guard.local.device_codes import DeviceCodes
 from kinde_guard.local.faults import Faults
 from kinde_guard.local.management_audience import management_audiences
 from kinde_guard.local.paths import Endpoint
@@ -31,6 +32,7 @@ class Tenant:
     """The certificate of the authority that vouches for it over https; None over http."""
     faults: Faults = field(default_factory=Faults)
     requests: Counter[Endpoint] = field(default_factory=Counter)
+    device_codes: DeviceCodes = field(default_factory=DeviceCodes)
 
     @classmethod
     def open(
