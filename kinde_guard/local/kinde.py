@@ -11,7 +11,7 @@ import logging
 import ssl
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
@@ -35,6 +35,7 @@ from kinde_guard.local.claims import (
 from kinde_guard.local.clock import Clock
 from kinde_guard.local.faults import Fault, FaultName
 from kinde_guard.local.management_audience import management_audience
+from kinde_guard.local.own_api import checked_audiences, checked_scopes
 from kinde_guard.local.paths import Endpoint
 from kinde_guard.local.people_rights import flag_claim, role_claim
 from kinde_guard.local.seed import AUDIENCE
@@ -61,9 +62,14 @@ class LocalKinde:
             processes may use one file at a time: they are one tenant under several issuers.
         tls: serve https, with a certificate that clients trust who trust ``ca``.
         clock: epoch seconds, for the times in tokens: the one that ``clock`` follows.
+        audiences: the APIs of the tenant, in place of "Users API"; the first one is ``audience``.
+        scopes: the scopes of each of these APIs, in place of those of "Users API".
+        public_url: the issuer, where clients reach the tenant at another URL than it listens at,
+            such as ``http://kinde:8787`` between containers. ``host`` may then be any address.
 
     Raises:
-        ValueError: the host is not loopback, or the port cannot be.
+        ValueError: the host is not loopback and there is no public URL, the port cannot be, the
+            public URL is none, or an audience or a scope cannot be or is given twice.
 
     Example:
         >>> with LocalKinde() as kinde:
@@ -91,9 +97,16 @@ class LocalKinde:
         database: str | Path = ":memory:",
         tls: bool = False,
         clock: Callable[[], float] = time.time,
+        audiences: Sequence[str] = (),
+        scopes: Sequence[str] = (),
+        public_url: str | None = None,
     ) -> None:
         tls_context = self._tls_context if tls else None
-        self._server = LoopbackServer(self._open, host=host, port=port, tls=tls_context)
+        self._server = LoopbackServer(
+            self._open, host=host, port=port, tls=tls_context, public_url=public_url
+        )
+        self._audiences = checked_audiences(audiences)
+        self._scopes = checked_scopes(scopes)
         self._serves_tls = tls
         self._host = host
         self._database = database
@@ -184,8 +197,11 @@ class LocalKinde:
 
     @property
     def audience(self) -> str:
-        """The audience of the API that every new tenant has, "Users API"."""
-        return AUDIENCE
+        """The audience of the first API: the first one given, else that of "Users API"."""
+        if self._audiences:
+            return self._audiences[0]
+        known = [api.audience for api in self.store.apis() if not api.is_management_api]
+        return AUDIENCE if AUDIENCE in known or not known else known[0]
 
     @property
     def applications(self) -> list[Application]:
@@ -403,14 +419,14 @@ class LocalKinde:
             scopes = _scope_names(person)
         asked = USER_SCOPES if scopes is None else _names(scopes)
         if user is not None:
-            shape = self._claims_of(user, client_id, code, _audience(audience), asked, expires_in)
+            shape = self._claims_of(user, client_id, code, self._named(audience), asked, expires_in)
         else:
             shape = user_claims(
                 self.issuer,
                 Validity.starting(self._tenant.clock(), expires_in),
                 client_id=client_id or self._website_id,
                 subject=new_user_id(),
-                audience=_audience(audience),
+                audience=self._named(audience),
                 scopes=asked,
                 org_code=code,
             )
@@ -460,7 +476,13 @@ class LocalKinde:
     def _open(self, issuer: str) -> FastAPI:
         """Return the application for one run; the state is opened before the first."""
         if self._opened is None or self._opened.store.is_closed:
-            self._opened = Tenant.open(issuer, database=self._database, clock=self._clock)
+            self._opened = Tenant.open(
+                issuer,
+                database=self._database,
+                clock=self._clock,
+                audiences=self._audiences,
+                scopes=self._scopes,
+            )
         if self._serves_tls and self._opened.ca is None:
             # Only now: beside a file that is no tenant's, no authority is to be made.
             self._opened = replace(self._opened, ca=self._trusted().ca)
@@ -489,11 +511,16 @@ class LocalKinde:
             self.issuer,
             Validity.starting(self._tenant.clock(), expires_in),
             client_id=client_id or application.client_id,
-            audience=_audience(audience),
+            audience=self._named(audience),
             scopes=tuple(dict.fromkeys(held)) if scopes is None else _names(scopes),
             org_code=application.org_code,
         )
         return without_omitted({**shape, **claims})
+
+    def _named(self, audience: str | Iterable[str] | None) -> tuple[str, ...]:
+        if audience is None:
+            return (self.audience,)
+        return (audience,) if isinstance(audience, str) else tuple(audience)
 
     def _person(self, person: str | User | Iterable[str]) -> User | None:
         """Return the person that is meant; None if it is no person that is named.
@@ -577,12 +604,6 @@ class LocalKinde:
         """Return the application of that id, for want of one the first."""
         known = self.store.application(client_id) if client_id else None
         return known or self.applications[0]
-
-
-def _audience(audience: str | Iterable[str] | None) -> tuple[str, ...]:
-    if audience is None:
-        return (AUDIENCE,)
-    return (audience,) if isinstance(audience, str) else tuple(audience)
 
 
 def _client_id(application: Application | str) -> str:

@@ -7,6 +7,7 @@ in three roles, with permissions, scopes of the API and feature flags.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from kinde_guard.local.management.scope_policy import scopes as management_scopes
@@ -30,6 +31,10 @@ APPLICATIONS: Final = {
     "Reporting": ("read:users", "read:roles"),
 }
 """The machine applications, with the scopes that each was granted."""
+
+_READING: Final = APPLICATIONS["Reporting"]
+LONGEST_NAME: Final = 64
+"""Characters of an API's name."""
 
 MANAGEMENT_API: Final = "Kinde Management API"
 MANAGEMENT_APPLICATION: Final = "Management"
@@ -86,18 +91,28 @@ FLAGS: Final[dict[str, tuple[str, FlagValue]]] = {
 """Name and value for everyone, by key."""
 
 
-def seed(store: Store) -> None:
-    """Fill an empty store; leave one that holds anything as it is."""
+def seed(store: Store, *, audiences: Sequence[str] = (), scopes: Sequence[str] = ()) -> None:
+    """Fill an empty store, and add the APIs of these audiences wherever they are missing.
+
+    Args:
+        store: the rows of the tenant.
+        audiences: the first one takes the place of the demo's API in an empty store.
+        scopes: those of each of these APIs; none for the demo's.
+    """
+    described = dict.fromkeys(scopes, "") or SCOPES
     with store.transaction():
         if store.is_new:
-            _fill(store)
+            _fill(store, audiences[0] if audiences else AUDIENCE, described)
+        for audience in audiences:
+            _complete_api(store, audience, described)
 
 
-def _fill(store: Store) -> None:
-    api_id = store.add_api(API_NAME, AUDIENCE)
-    scope_ids = {key: store.add_scope(api_id, key, text) for key, text in SCOPES.items()}
-    for name, granted in APPLICATIONS.items():
-        _add_machine(store, name, api_id, [scope_ids[key] for key in granted])
+def _fill(store: Store, audience: str, described: Mapping[str, str]) -> None:
+    name = API_NAME if audience == AUDIENCE else audience[:LONGEST_NAME]
+    api_id = store.add_api(name, audience)
+    scope_ids = {key: store.add_scope(api_id, key, text) for key, text in described.items()}
+    for name in APPLICATIONS:
+        _add_machine(store, name, api_id, [scope_ids[key] for key in _granted(name, scope_ids)])
     management_id = store.add_api(MANAGEMENT_API, "", is_management_api=True)
     every = [store.add_scope(management_id, key) for key in management_scopes()]
     _add_machine(store, MANAGEMENT_APPLICATION, management_id, every)
@@ -107,6 +122,41 @@ def _fill(store: Store) -> None:
     _add_organizations(store, scope_ids)
     _add_people(store, scope_ids)
     _add_flags(store)
+
+
+def _granted(application: str, keys: Collection[str]) -> list[str]:
+    """Return the scopes that a machine application is granted: all, or those that only read."""
+    every = len(APPLICATIONS[application]) == len(SCOPES)
+    return [key for key in keys if every or key in _READING or key.startswith("read:")]
+
+
+def _complete_api(store: Store, audience: str, described: Mapping[str, str]) -> None:
+    """Add an API, or the scopes that it lacks, and grant what is new."""
+    api = next((each for each in store.apis() if each.audience == audience), None)
+    known = {scope.key for scope in api.scopes} if api else set()
+    api_id = api.id if api else store.add_api(audience[:LONGEST_NAME], audience)
+    added = {
+        key: store.add_scope(api_id, key, text)
+        for key, text in described.items()
+        if key not in known
+    }
+    if api is not None and not added:
+        return
+    management = store.management_application()
+    for application in store.applications():
+        if application == management:
+            continue
+        store.authorise(application.client_id, api_id)
+        if application.name in APPLICATIONS:
+            _grant(store, application, audience, api_id)
+
+
+def _grant(store: Store, application: Application, audience: str, api_id: str) -> None:
+    api = next(each for each in store.apis() if each.id == api_id)
+    held = next((access.scopes for access in application.apis if access.audience == audience), ())
+    keys = {*held, *_granted(application.name, [scope.key for scope in api.scopes])}
+    ids = [scope.id for scope in api.scopes if scope.key in keys]
+    store.replace_grants(application.client_id, api_id, ids)
 
 
 def _add_machine(store: Store, name: str, api_id: str, scope_ids: list[str]) -> None:
@@ -130,7 +180,9 @@ def _add_organizations(store: Store, scope_ids: dict[str, str]) -> None:
         role = store.add_role(key, title)
         for permission in held:
             store.add_role_permission(role.id, permissions[permission])
-        for scope in granted:
+        every = len(granted) == len(SCOPES)
+        reading = _granted("Reporting", scope_ids) if granted else []
+        for scope in scope_ids if every else reading:
             store.add_role_scope(role.id, scope_ids[scope])
 
 
@@ -147,7 +199,8 @@ def _add_people(store: Store, scope_ids: dict[str, str]) -> None:
     email, code, key = DIRECT_PERMISSION
     store.add_member_permission(code, ids[email], permissions[key])
     email, code, key = DIRECT_SCOPE
-    store.add_member_scope(code, ids[email], scope_ids[key])
+    if key in scope_ids:
+        store.add_member_scope(code, ids[email], scope_ids[key])
 
 
 def _add_flags(store: Store) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -41,6 +41,8 @@ class Tenant:
         *,
         database: str | Path = ":memory:",
         clock: Callable[[], float] = time.time,
+        audiences: Sequence[str] = (),
+        scopes: Sequence[str] = (),
     ) -> Self:
         """Open the tenant in ``database``, made and seeded first if there is none.
 
@@ -49,6 +51,8 @@ class Tenant:
             database: ":memory:", or the file that keeps applications, scopes and signing keys.
                 Several processes may have it open, each under an issuer of its own.
             clock: epoch seconds, for the times in tokens.
+            audiences: APIs that the tenant has, besides those that the file keeps.
+            scopes: the scopes of these APIs; none for those of the demo.
 
         Raises:
             StoreError: the file cannot be used.
@@ -60,7 +64,7 @@ class Tenant:
         """
         store = Store(database, management_audiences=management_audiences(issuer))
         try:
-            seed(store)
+            seed(store, audiences=audiences, scopes=scopes)
             clock = clock if isinstance(clock, Clock) else Clock(clock)
             return cls(issuer, store, StoredKeys(store), clock)
         except BaseException:

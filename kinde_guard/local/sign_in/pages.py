@@ -87,7 +87,7 @@ class SignInPages:
         try:
             from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
         except ModuleNotFoundError as error:
-            hint = "The sign-in page needs Jinja2: install kinde-guard[local]."
+            hint = "The sign-in page needs Jinja2: install kinde-guard with its extra local."
             raise ModuleNotFoundError(hint, name=error.name) from error
         return Environment(
             loader=FileSystemLoader(TEMPLATES),
