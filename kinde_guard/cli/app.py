@@ -79,26 +79,56 @@ def demo(
 
 
 @app.command()
-def local(
+def local(  # noqa: PLR0913 - one parameter an option
     *,
-    host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="A loopback address; others need --public-url.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8787,
     tls: Annotated[bool, typer.Option("--tls", help="Serve https, with an own CA.")] = False,
     database: Annotated[
         Path | None, typer.Option("--db", metavar="FILE", help="Keep the state in this file.")
+    ] = None,
+    audience: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="Your API's audience; may be repeated."),
+    ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A scope of that API; may be repeated."),
+    ] = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option("--public-url", metavar="URL", help="Where clients reach it: the issuer."),
+    ] = None,
+    env_file: Annotated[
+        Path | None,
+        typer.Option("--env-file", metavar="FILE", help="Write the variables to this file."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Run local Kinde, a stand-in for a tenant, for development only.
 
     Its certificate authority can vouch for this machine only. With --db it lies beside the file,
-    and stays the same from one run to the next.
+    and stays the same from one run to the next. The file of --env-file is for shells, uvicorn
+    --env-file and Compose; only its owner can read it.
 
-    Example: kinde-guard local --tls --db kinde.db
+    Example: kinde-guard local --audience https://api.acme.com --scope read:users --env-file .env
     """
-    from kinde_guard.cli.local import run_local  # noqa: PLC0415 - only this command needs it
+    from kinde_guard.cli.local import LocalOptions, run_local  # noqa: PLC0415 - only needed here
 
-    run_local(host=host, port=port, tls=tls, database=database, as_json=as_json)
+    options = LocalOptions(
+        host=host,
+        port=port,
+        tls=tls,
+        database=database,
+        audiences=tuple(audience or ()),
+        scopes=tuple(scope or ()),
+        public_url=public_url,
+        env_file=env_file,
+        as_json=as_json,
+    )
+    run_local(options)
 
 
 @app.command()
