@@ -16,7 +16,9 @@ from typing import Annotated, Final
 
 import typer
 
+from kinde_guard.cli.errors import WrongUsage
 from kinde_guard.cli.inspection import doctor, explain, routes
+from kinde_guard.cli.revoke import Subject
 from kinde_guard.cli.scopes.commands import scopes_app
 
 app = typer.Typer(
@@ -132,7 +134,7 @@ def local(  # noqa: PLR0913 - one parameter an option
 
 
 @app.command()
-def token(
+def token(  # noqa: PLR0913 - one parameter an option
     *,
     scopes: Annotated[
         list[str] | None, typer.Option("--scope", help="Ask for this one; may be repeated.")
@@ -140,18 +142,69 @@ def token(
     audience: Annotated[
         str | None, typer.Option(metavar="AUDIENCE", help="The API; else KINDE_AUDIENCE.")
     ] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="E-MAIL", help="A person of local Kinde.")
+    ] = None,
+    login: Annotated[bool, typer.Option("--login", help="Sign in with the browser.")] = False,
+    device: Annotated[bool, typer.Option("--device", help="Sign in on another device.")] = False,
+    org: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The user's organization.")
+    ] = None,
+    client_id: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Front-end application; else KINDE_FRONTEND_CLIENT_ID."),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="Of the callback URL of --login.")
+    ] = 3000,
     as_json: Json = False,
 ) -> None:
-    """Print an access token with all that was granted, or some of it.
+    """Print an access token of a machine, or of a user.
 
-    KINDE_DOMAIN, KINDE_CLIENT_ID and KINDE_CLIENT_SECRET name the tenant and a machine application.
-    Kinde bills each token.
+    KINDE_DOMAIN, KINDE_CLIENT_ID and KINDE_CLIENT_SECRET name the tenant and a machine application;
+    the token holds all that was granted, or the scopes named. Kinde bills each token.
+
+    With --user, --login or --device the token is a user's, of a front-end application.
 
     Example: TOKEN=$(kinde-guard token --scope read:users)
     """
-    from kinde_guard.cli.token import run_token  # noqa: PLC0415 - only this command needs it
+    if user is None and not login and not device:
+        from kinde_guard.cli.token import run_token  # noqa: PLC0415 - only this command needs it
 
-    run_token(os.environ, scopes=scopes or (), api=audience, as_json=as_json)
+        if org is not None:
+            raise WrongUsage("--org is of users: give --user, --login or --device too")
+        run_token(os.environ, scopes=scopes or (), api=audience, as_json=as_json)
+        return
+    from kinde_guard.cli.user_token import SignIn, run_user_token  # noqa: PLC0415
+
+    if scopes:
+        raise WrongUsage("--scope is of machines: what a user may do stands in their permissions")
+    sign_in = SignIn(user=user, login=login, device=device, org=org, client_id=client_id, port=port)
+    run_user_token(os.environ, sign_in, api=audience, as_json=as_json)
+
+
+@app.command()
+def revoke(
+    subject: Annotated[
+        Subject, typer.Argument(metavar="user|organization|client|token", help="What is revoked.")
+    ],
+    name: Annotated[str, typer.Argument(metavar="ID", help="sub, org_code, client id or jti.")],
+    *,
+    redis: Annotated[
+        str | None, typer.Option("--redis", metavar="URL", help="Else KINDE_REVOCATIONS_URL.")
+    ] = None,
+    restore: Annotated[bool, typer.Option("--restore", help="Take the revocation back.")] = False,
+) -> None:
+    """Revoke the tokens of a user, an organization or a client, or one token.
+
+    In force at once in every guard with revocations=RedisRevocations(URL) at the same Redis. Tokens
+    that are issued afterwards are not concerned.
+
+    Example: kinde-guard revoke user kp_0ba7 --redis redis://127.0.0.1:6379/0
+    """
+    from kinde_guard.cli.revoke import run_revoke  # noqa: PLC0415 - only this command needs it
+
+    run_revoke(os.environ, subject, name, url=redis, restore=restore)
 
 
 app.add_typer(scopes_app, name="scopes")

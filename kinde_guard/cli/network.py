@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import ssl
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -39,6 +40,22 @@ def check_network_settings(environ: Mapping[str, str]) -> None:
         httpx.Client().close()
     except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
         raise WrongUsage(_message(environ, error)) from error
+
+
+def http_client(issuer: str, **options: Any) -> httpx.Client:  # noqa: ANN401 - those of httpx
+    """Return a client for the requests of a command.
+
+    A tenant on loopback is never asked through a proxy; certificates are those of the environment.
+
+    Args:
+        issuer: the tenant.
+        options: of ``httpx.Client``.
+    """
+    if not is_loopback(issuer):
+        return httpx.Client(**options)
+    file, directory = (os.environ.get(name) or None for name in CERTIFICATES)
+    trusted = ssl.create_default_context(cafile=file, capath=directory)
+    return httpx.Client(trust_env=False, verify=trusted, **options)
 
 
 def is_loopback(issuer: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from kinde_guard.cli.doctor.diagnosis import Diagnosis, Health
-from kinde_guard.cli.network import START_LOCAL, is_loopback
+from kinde_guard.cli.network import START_LOCAL, http_client, is_loopback
 from kinde_guard.jose.strict_json import loads
 from kinde_guard.vocabulary.settings import Settings
 
@@ -47,7 +47,7 @@ def discover(issuer: str, settings: Settings) -> Answer:
     begun = settings.clock()
     try:
         with (
-            httpx.Client(timeout=settings.jwks_timeout) as client,
+            http_client(issuer, timeout=settings.jwks_timeout) as client,
             client.stream("GET", issuer + PATH) as response,
         ):
             middle = (begun + settings.clock()) / 2

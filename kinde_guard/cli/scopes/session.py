@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-import httpx
-
 from kinde_guard.cli.credentials import Credentials, client_credentials, manager
 from kinde_guard.cli.errors import Finding
-from kinde_guard.cli.network import START_LOCAL, check_network_settings, is_loopback
+from kinde_guard.cli.network import (
+    START_LOCAL,
+    check_network_settings,
+    http_client,
+    is_loopback,
+)
 from kinde_guard.cli.scopes.management import (
     ManagementApi,
     ManagementError,
@@ -48,7 +51,9 @@ def management_session(
     needed = tuple(dict.fromkeys(operation.scope for operation in operations))
     auth = client_credentials(credentials, f"{credentials.issuer}/api", needed)
     try:
-        with httpx.Client(base_url=credentials.issuer, auth=auth, timeout=TIMEOUT) as client:
+        with http_client(
+            credentials.issuer, base_url=credentials.issuer, auth=auth, timeout=TIMEOUT
+        ) as client:
             yield ManagementApi(client)
     except (ClientCredentialsError, ManagementError) as error:
         raise Finding(explained(error, credentials, needed)) from error
