@@ -33,40 +33,19 @@ from kinde_guard.vocabulary.settings import Settings
 if TYPE_CHECKING:
     import httpx
 
+    from kinde_guard.vocabulary.extensions import ApiKeyVerifier, Revocations
+
 logger = logging.getLogger("kinde_guard")
 
 
 class GuardOptions(TypedDict, total=False):
-    """The optional settings of a guard. Durations are seconds; defaults stand in brackets.
-
-    Attributes:
-        issuers: further exact issuers to trust, such as custom domains; each has its own keys. [()]
-        algorithms: signature algorithms to accept. [("RS256",)]
-        leeway: by how much clocks may differ, 0 to 300 s. [5]
-        scope_claims: claims that may hold the scopes; the first present decides. [("scope", "scp")]
-        jwks_url: where the keys of ``domain`` lie. [{issuer}/.well-known/jwks]
-        jwks_max_age: after it keys in hand are refreshed in the background. [600]
-        jwks_stale_for: how long past that they still serve while refreshing fails. [86400]
-        jwks_cooldown: after a fetch, the earliest that an unknown key id causes another. [30]
-        jwks_timeout: for a whole fetch of keys. [5]
-        jwks_max_bytes: a larger key set is a failed fetch. [262144]
-        token_cache_size: verified tokens to remember; 0 turns that off. [4096]
-        max_token_bytes: a larger token is malformed. [16384]
-        public_paths: exact paths, or ``/prefix/*``, that need no token. [()]
-        protect_docs: whether the docs and the OpenAPI document need a token too. [False]
-        fail_fast: whether the application refuses to start without keys. [False]
-        close_on_expiry: whether a WebSocket is closed when its token expires. [False]
-        realm: the realm that challenges name. ["api"]
-        clock: seconds since the epoch, for the times in tokens. [time.time]
-        monotonic: seconds, for the ages of keys. [time.monotonic]
-        http_client: fetches the keys instead of a client of the guard's own; never closed. [None]
-        on_event: is told what happens. [None]
-    """
+    """The types of a guard's optional settings; :class:`Settings` says what each is for."""
 
     issuers: Sequence[str]
     algorithms: Sequence[str]
     leeway: float
     scope_claims: Sequence[str]
+    permissions_as_scopes: bool
     jwks_url: str | None
     jwks_max_age: float
     jwks_stale_for: float
@@ -76,10 +55,16 @@ class GuardOptions(TypedDict, total=False):
     token_cache_size: int
     max_token_bytes: int
     public_paths: Sequence[str]
+    unverified_paths: Sequence[str]
     protect_docs: bool
     fail_fast: bool
     close_on_expiry: bool
     realm: str
+    http_hosts: Sequence[str]
+    resource: str | None
+    resource_name: str | None
+    api_keys: ApiKeyVerifier | None
+    revocations: Revocations | None
     clock: Callable[[], float]
     monotonic: Callable[[], float]
     http_client: httpx.AsyncClient | None

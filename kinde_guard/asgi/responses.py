@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketState
 
 from kinde_guard.asgi.auth_state import admission
-from kinde_guard.asgi.challenges import challenge, problem
-from kinde_guard.vocabulary.errors import AccessDenied, GuardError, KeysUnavailable
+from kinde_guard.asgi.problem import problem
+from kinde_guard.vocabulary.errors import AccessDenied, GuardError
 
 # WebSocket close codes that IANA registers for these two cases.
 UNAUTHORIZED, FORBIDDEN = 3000, 3003
@@ -45,12 +45,8 @@ class Refusal:
         await self._response()(scope, receive, send)
 
     def _response(self) -> Response:
-        headers = {"Cache-Control": "no-store"}
-        authenticate = challenge(self._error, self._realm)
-        if authenticate is not None:
-            headers["WWW-Authenticate"] = authenticate
-        if isinstance(self._error, KeysUnavailable):
-            headers["Retry-After"] = str(self._error.retry_after)
+        self._error.set_challenge(realm=self._realm)
+        headers = {"Cache-Control": "no-store", **(self._error.headers or {})}
         body = json.dumps(problem(self._error))
         return Response(body, self._error.status, headers, media_type=MEDIA_TYPE)
 

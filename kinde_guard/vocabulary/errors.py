@@ -1,25 +1,37 @@
-"""Every way in which the guard says no, one class each.
+"""Exceptions for rejected requests, one class per reason.
 
 A class is its own specification: the stable ``reason`` (which is also its counter in
 ``guard.stats``), the HTTP ``status``, the RFC 6750 ``error`` code and a ``description``, a fixed
-English sentence. Nothing that a caller sent is ever kept in an error, so an error can be logged,
-counted and answered without a second thought.
+English sentence. No character that a caller sent is kept in an error, so an error can be logged,
+counted and answered as it is.
+
+Every rejection is a :class:`fastapi.HTTPException`, so whatever answers those, in FastAPI,
+Starlette or an application's own code, answers these with the right status and headers.
 """
 
 from __future__ import annotations
 
 from copyreg import __newobj__  # type: ignore[attr-defined]
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from fastapi import HTTPException
 
 
-class GuardError(Exception):
-    """A request is not let in. Catch this to catch every refusal.
+class GuardError(HTTPException):
+    """A request is rejected. Catch this to catch every rejection.
+
+    Attributes:
+        status_code: the HTTP status.
+        detail: the description.
+        headers: the challenge and ``Retry-After``, where the answer has them.
 
     Source: RFC 6750, section 3.1, for the codes and their statuses.
 
     Example:
         >>> ExpiredToken.reason, ExpiredToken.status, ExpiredToken.error
         ('expired_token', 401, 'invalid_token')
+        >>> MissingToken().headers
+        {'WWW-Authenticate': 'Bearer'}
     """
 
     reason: ClassVar[str] = "refused"
@@ -28,7 +40,48 @@ class GuardError(Exception):
     description: ClassVar[str] = "The request was refused."
 
     def __init__(self) -> None:
-        super().__init__(self.description)
+        super().__init__(self.status, self.description)
+        self.set_challenge()
+
+    def set_challenge(
+        self,
+        *,
+        realm: str | None = None,
+        scope: str | None = None,
+        resource_metadata: str | None = None,
+    ) -> None:
+        """Write the headers anew, for the protection space of a guard.
+
+        Args:
+            realm: the protection space; plain quoted-string characters.
+            scope: the scopes that the request needs, space separated; only for an error that does
+                not name them itself.
+            resource_metadata: URL of the protected resource metadata.
+
+        Source: RFC 6750, section 3; RFC 9728, section 5.1.
+        """
+        value = self._challenge(realm, scope, resource_metadata)
+        self.headers = {} if value is None else {"WWW-Authenticate": value}
+
+    def problem_members(self) -> dict[str, Any]:
+        """Return what the problem document says besides its usual members."""
+        return {}
+
+    def _challenge(
+        self, realm: str | None, scope: str | None, resource_metadata: str | None
+    ) -> str | None:
+        parameters = {
+            "realm": realm,
+            "error": self.error,
+            "error_description": self.error and self.description,
+            "scope": scope,
+            "resource_metadata": resource_metadata,
+        }
+        listed = [f'{name}="{value}"' for name, value in parameters.items() if value is not None]
+        return " ".join(["Bearer", ", ".join(listed)]).rstrip()
+
+    def __str__(self) -> str:
+        return self.description
 
     def __reduce__(self) -> tuple[object, ...]:
         # Copied and pickled without __init__, whose arguments are not those of the exception.
@@ -43,7 +96,7 @@ class MissingToken(GuardError):
 
 
 class InvalidRequest(GuardError):
-    """The token was presented in more than one way, or more than once."""
+    """The credential was presented in more than one way, or more than once."""
 
     reason = "invalid_request"
     status = 400
@@ -122,6 +175,20 @@ class InvalidClaim(InvalidToken):
     description = "The access token lacks a required claim or holds one of the wrong type."
 
 
+class RevokedToken(InvalidToken):
+    """The credential, its user, organization or application was revoked."""
+
+    reason = "revoked_token"
+    description = "The access token was revoked."
+
+
+class InvalidApiKey(InvalidToken):
+    """The API key is unknown, not active, or not for this API."""
+
+    reason = "invalid_api_key"
+    description = "The API key is not valid."
+
+
 class AccessDenied(GuardError):
     """The token is good, but does not allow what was asked."""
 
@@ -143,8 +210,17 @@ class InsufficientScope(AccessDenied):
     description = "The access token lacks a scope that this request needs."
 
     def __init__(self, required: tuple[str, ...]) -> None:
-        super().__init__()
         self.required = required
+        super().__init__()
+
+    def problem_members(self) -> dict[str, Any]:
+        """Return the scopes that the request needs."""
+        return {"required_scopes": list(self.required)}
+
+    def _challenge(
+        self, realm: str | None, _scope: str | None, resource_metadata: str | None
+    ) -> str | None:
+        return super()._challenge(realm, " ".join(self.required), resource_metadata)
 
 
 class InsufficientPermissions(AccessDenied):
@@ -158,8 +234,51 @@ class InsufficientPermissions(AccessDenied):
     description = "The access token lacks a permission that this request needs."
 
     def __init__(self, required: tuple[str, ...]) -> None:
-        super().__init__()
         self.required = required
+        super().__init__()
+
+    def problem_members(self) -> dict[str, Any]:
+        """Return the permissions that the request needs."""
+        return {"required_permissions": list(self.required)}
+
+
+class InsufficientRole(AccessDenied):
+    """The user lacks roles in the organization that the token is bound to.
+
+    Args:
+        required: the keys of all roles that the route asks for; they come from its code.
+    """
+
+    reason = "insufficient_role"
+    description = "The access token lacks a role that this request needs."
+
+    def __init__(self, required: tuple[str, ...]) -> None:
+        self.required = required
+        super().__init__()
+
+    def problem_members(self) -> dict[str, Any]:
+        """Return the roles that the request needs."""
+        return {"required_roles": list(self.required)}
+
+
+class FeatureUnavailable(AccessDenied):
+    """A feature flag is off, absent, or has another value than the route asks for.
+
+    Args:
+        required: the feature flags that the route asks for, each with its value; they come from
+            its code.
+    """
+
+    reason = "feature_unavailable"
+    description = "The access token lacks a feature that this request needs."
+
+    def __init__(self, required: dict[str, Any]) -> None:
+        self.required = required
+        super().__init__()
+
+    def problem_members(self) -> dict[str, Any]:
+        """Return the feature flags that the request needs."""
+        return {"required_features": dict(self.required)}
 
 
 class WrongOrganization(AccessDenied):
@@ -169,21 +288,69 @@ class WrongOrganization(AccessDenied):
     description = "The access token is not for the organization of this request."
 
 
-class KeysUnavailable(GuardError):
-    """No usable keys of the issuer can be had at the moment, so nothing can be decided.
+class _RetryLater(GuardError):
+    # The answer has no challenge: another credential would not help.
+
+    def __init__(self, retry_after: int = 1) -> None:
+        self.retry_after = max(1, retry_after)
+        super().__init__()
+
+    def set_challenge(
+        self,
+        *,
+        realm: str | None = None,  # noqa: ARG002
+        scope: str | None = None,  # noqa: ARG002
+        resource_metadata: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """Set ``Retry-After``; there is no challenge."""
+        self.headers = {"Retry-After": str(self.retry_after)}
+
+
+class TooManyUnknownKeys(_RetryLater):
+    """Too many unknown API keys were presented in the last minute.
 
     Args:
         retry_after: whole seconds after which asking again makes sense, at least 1.
     """
 
-    reason = "keys_unavailable"
+    reason = "too_many_unknown_keys"
+    status = 429
+    error = "too_many_requests"
+    description = "Too many unknown API keys were presented; this one was not looked up."
+
+
+class TemporarilyUnavailable(_RetryLater):
+    """Whether the credential is valid cannot be decided at the moment.
+
+    Args:
+        retry_after: whole seconds after which asking again makes sense, at least 1.
+    """
+
+    reason = "temporarily_unavailable"
     status = 503
     error = "temporarily_unavailable"
+    description = "Credentials cannot be verified at the moment."
+
+
+class KeysUnavailable(TemporarilyUnavailable):
+    """No usable keys of the issuer can be had at the moment."""
+
+    reason = "keys_unavailable"
     description = "Access tokens cannot be verified at the moment."
 
-    def __init__(self, retry_after: int = 1) -> None:
-        super().__init__()
-        self.retry_after = max(1, retry_after)
+
+class ApiKeysUnavailable(TemporarilyUnavailable):
+    """Whether the API key is valid cannot be asked at the moment."""
+
+    reason = "api_keys_unavailable"
+    description = "API keys cannot be verified at the moment."
+
+
+class RevocationsUnavailable(TemporarilyUnavailable):
+    """The list of revocations is missing or too old."""
+
+    reason = "revocations_unavailable"
+    description = "Whether access tokens were revoked cannot be decided at the moment."
 
 
 class ConfigurationError(ValueError):

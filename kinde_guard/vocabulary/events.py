@@ -21,15 +21,27 @@ class GuardEvent:
     """Something that happened, for ``on_event``.
 
     Attributes:
-        name: ``verified`` (a token was accepted), ``rejected`` (a request was refused),
+        name: ``verified`` (a credential was accepted), ``rejected`` (a request was rejected),
             ``keys_fetched`` or ``keys_failed`` (a fetch of keys ended).
-        reason: the reason of a refusal, such as ``expired_token``; otherwise empty.
-        issuer: whose keys were fetched; otherwise empty.
+        reason: the reason of a rejection, such as ``expired_token``; otherwise empty.
+        issuer: the issuer whose keys were fetched; otherwise empty.
+        status: the HTTP status of a rejection.
+        method: the HTTP method of a rejected request, or ``WS`` for a WebSocket.
+        path: the template of the route that rejected, mounts included; ``None`` before routing.
+        client_id: ``azp`` of a rejected token whose signature is right.
+        token_id: ``jti`` of such a token.
+        org_code: the organization of such a token.
     """
 
     name: EventName
     reason: str = ""
     issuer: str = ""
+    status: int | None = None
+    method: str | None = None
+    path: str | None = None
+    client_id: str | None = None
+    token_id: str | None = None
+    org_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,7 @@ class GuardStats:
         key_fetches: key sets that were asked for, good and failed ones.
         key_fetch_failures: fetches that failed.
         key_age: seconds since the oldest key set in hand was fetched; ``None`` without keys.
+        revocations_age: seconds since revocations were last read; ``None`` without a list of them.
     """
 
     verified: int = 0
@@ -51,6 +64,7 @@ class GuardStats:
     key_fetches: int = 0
     key_fetch_failures: int = 0
     key_age: float | None = None
+    revocations_age: float | None = None
 
 
 class Recorder:

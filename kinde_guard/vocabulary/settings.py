@@ -1,42 +1,48 @@
-"""Every setting of a guard, checked once, then frozen.
+"""Every setting of a guard: its type, default, check and documentation, each written once.
 
 A setting that makes no sense raises :class:`ConfigurationError` where the guard is made, with a
-message that names the setting, says what was given and what was expected. After that nothing about
-the configuration can fail, and nothing can change it.
+message that names the setting, what was given and what was expected. After that nothing about the
+configuration can fail, and nothing can change it.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import math
-import re
-import time
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from kinde_guard.vocabulary import checks
+from kinde_guard.vocabulary.clocks import monotonic_time, system_time
 from kinde_guard.vocabulary.errors import ConfigurationError
+from kinde_guard.vocabulary.urls import check_url, issuer_url, wrong, wrong_url
 
 if TYPE_CHECKING:
     import httpx
 
     from kinde_guard.vocabulary.events import GuardEvent
+    from kinde_guard.vocabulary.extensions import ApiKeyVerifier, Revocations
 
-ASYMMETRIC_ALGORITHMS = frozenset(
-    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
-)
-"""Algorithms whose keys may be published; with others the verifier could also sign."""
+logger = logging.getLogger("kinde_guard")
 
 JWKS_PATH = "/.well-known/jwks"
-MAX_LEEWAY = 300
+
+T = TypeVar("T")
+
+
+def _setting(default: T, check: Callable[[str, Any], object], doc: str, *, shown: bool = True) -> T:
+    """Declare a setting: what it is without being given, what it must be, and what it is for."""
+    metadata = {"check": check, "doc": doc}
+    declared: T = field(default=default, repr=shown, metadata=metadata)
+    return declared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of one guard. See the README for what each is for.
+    """The settings of one guard.
 
-    Durations are seconds, as int or float; sizes are whole numbers of bytes or entries.
+    Durations are seconds, as int or float; sizes are whole numbers of bytes or entries. What each
+    setting is for stands in its ``doc``; :func:`documented` lists them.
 
     Raises:
         ConfigurationError: a setting makes no sense.
@@ -46,37 +52,137 @@ class Settings:
         ('https://acme.kinde.com',)
     """
 
-    domain: str
-    audience: str | Sequence[str] | None
-    issuers: Sequence[str] = ()
-    algorithms: Sequence[str] = ("RS256",)
-    leeway: float = 5
-    scope_claims: Sequence[str] = ("scope", "scp")
-    jwks_url: str | None = None
-    jwks_max_age: float = 600
-    jwks_stale_for: float = 86_400
-    jwks_cooldown: float = 30
-    jwks_timeout: float = 5
-    jwks_max_bytes: int = 262_144
-    token_cache_size: int = 4_096
-    max_token_bytes: int = 16_384
-    public_paths: Sequence[str] = ()
-    protect_docs: bool = False
-    fail_fast: bool = False
-    close_on_expiry: bool = False
-    realm: str = "api"
-    clock: Callable[[], float] = field(default=time.time, repr=False)
-    monotonic: Callable[[], float] = field(default=time.monotonic, repr=False)
-    http_client: httpx.AsyncClient | None = field(default=None, repr=False)
-    on_event: Callable[[GuardEvent], None] | None = field(default=None, repr=False)
+    domain: str = field(
+        metadata={"doc": "the tenant, `acme.kinde.com` or `https://acme.kinde.com`"}
+    )
+    audience: str | Sequence[str] | None = field(
+        metadata={
+            "doc": "what this API is called in Kinde, one name or several; an explicit `None` "
+            "accepts tokens for any audience but the issuer's own"
+        }
+    )
+    issuers: Sequence[str] = _setting(
+        (), checks.names, "further exact issuers to trust, each with its own keys"
+    )
+    algorithms: Sequence[str] = _setting(
+        ("RS256",), checks.algorithms, "signature algorithms to accept"
+    )
+    leeway: float = _setting(5, checks.seconds(0, 300), "by how much clocks may differ, 0 to 300 s")
+    scope_claims: Sequence[str] = _setting(
+        ("scope", "scp"),
+        checks.some_names,
+        "claims that may hold the scopes; the first that is present decides, even when empty",
+    )
+    permissions_as_scopes: bool = _setting(
+        False,
+        checks.flag,
+        "a signed-in user's token is granted the names in `permissions` as well; a machine's never",
+    )
+    jwks_url: str | None = _setting(
+        None, checks.anything, "where the keys of `domain` are, if not at `/.well-known/jwks`"
+    )
+    jwks_max_age: float = _setting(
+        600, checks.seconds(0, above=True), "seconds after which keys are refreshed"
+    )
+    jwks_stale_for: float = _setting(
+        86_400, checks.seconds(0), "seconds past that in which keys still serve while that fails"
+    )
+    jwks_cooldown: float = _setting(
+        30, checks.seconds(0), "seconds after a fetch before an unknown key id causes another"
+    )
+    jwks_timeout: float = _setting(
+        5, checks.seconds(0, above=True), "seconds for a whole fetch of keys"
+    )
+    jwks_max_bytes: int = _setting(262_144, checks.count(1), "a larger key set is a failed fetch")
+    token_cache_size: int = _setting(
+        4_096, checks.count(0), "verified tokens to remember; 0 turns that off"
+    )
+    max_token_bytes: int = _setting(16_384, checks.count(1), "a larger token is malformed")
+    public_paths: Sequence[str] = _setting(
+        (),
+        checks.paths,
+        "`/path` or `/prefix/*`, each optionally after a method (`POST /hooks`), that need no "
+        "token; one that is presented is verified all the same",
+    )
+    unverified_paths: Sequence[str] = _setting(
+        (),
+        checks.paths,
+        "written as public paths; there the guard looks at nothing, and there is no `AccessToken`",
+    )
+    protect_docs: bool = _setting(
+        False, checks.flag, "whether the docs and the OpenAPI document need a token too"
+    )
+    fail_fast: bool = _setting(
+        False, checks.flag, "whether the application refuses to start without keys"
+    )
+    close_on_expiry: bool = _setting(
+        False, checks.flag, "whether a WebSocket is closed when its token expires"
+    )
+    realm: str = _setting("api", checks.realm, "the realm that challenges name")
+    http_hosts: Sequence[str] = _setting(
+        (), checks.hosts, "hosts besides loopback that may be reached by plain http"
+    )
+    resource: str | None = _setting(
+        None, checks.anything, "this API's identifier; serves its RFC 9728 metadata"
+    )
+    resource_name: str | None = _setting(
+        None, checks.optional_text, "what a person calls the resource, for its metadata"
+    )
+    api_keys: ApiKeyVerifier | None = _setting(
+        None, checks.extension("bind"), "`ApiKeys(...)`: Kinde API keys count as well", shown=False
+    )
+    revocations: Revocations | None = _setting(
+        None,
+        checks.extension("current"),
+        "`MemoryRevocations()` or `RedisRevocations(url)`: refuse what was revoked",
+        shown=False,
+    )
+    clock: Callable[[], float] = _setting(
+        system_time,
+        checks.callable_,
+        "seconds since the epoch, for the times in tokens",
+        shown=False,
+    )
+    monotonic: Callable[[], float] = _setting(
+        monotonic_time, checks.callable_, "seconds, for the ages of keys", shown=False
+    )
+    http_client: httpx.AsyncClient | None = _setting(
+        None,
+        checks.http_client,
+        "fetches the keys instead of a client of the guard's own; never closed",
+        shown=False,
+    )
+    on_event: Callable[[GuardEvent], None] | None = _setting(
+        None, checks.optional_callable, "is called with every `GuardEvent`", shown=False
+    )
 
     def __post_init__(self) -> None:
-        for name, check in _CHECKS.items():
-            object.__setattr__(self, name, check(name, getattr(self, name)))
-        issuer = self.domain
-        further = tuple(_issuer("issuers", given) for given in self.issuers)
-        object.__setattr__(self, "issuers", tuple(dict.fromkeys((issuer, *further))))
-        _check_audience(self.audience, self.issuers)
+        for setting in fields(self):
+            check = setting.metadata.get("check")
+            if check is not None:
+                self._set(setting.name, check(setting.name, getattr(self, setting.name)))
+        issuer = issuer_url("domain", self.domain, self.http_hosts)
+        further = (issuer_url("issuers", given, self.http_hosts) for given in self.issuers)
+        self._set("domain", issuer)
+        self._set("issuers", tuple(dict.fromkeys((issuer, *further))))
+        self._set("audience", checks.audience("audience", self.audience))
+        self._set("jwks_url", self._checked_url("jwks_url", self.jwks_url))
+        self._set("resource", _resource(self._checked_url("resource", self.resource)))
+        self._check_together()
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _checked_url(self, name: str, given: object) -> str | None:
+        return None if given is None else check_url(name, given, self.http_hosts).geturl()
+
+    def _check_together(self) -> None:
+        for issuer in self.issuers:
+            if self.audience is not None and issuer in self.audience:
+                expected = "the API's own audience; the issuer is the audience of ID tokens"
+                raise wrong("audience", issuer, expected)
+        if self.resource_name is not None and self.resource is None:
+            raise ConfigurationError("resource_name: it names a resource; set resource as well")
 
     @property
     def issuer(self) -> str:
@@ -91,198 +197,28 @@ class Settings:
             urls[self.issuer] = self.jwks_url
         return urls
 
+    def warn_of_plain_http(self) -> None:
+        """Log a warning that names the hosts which may be reached by plain http."""
+        if self.http_hosts:
+            hosts = ", ".join(self.http_hosts)
+            logger.warning("plain http is allowed for %s: use it on a network of your own", hosts)
+
+
+def _resource(given: str | None) -> str | None:
+    # RFC 9728, 1.2: a resource identifier has no fragment; a query has no well-known place here.
+    if given is not None and ("#" in given or "?" in given):
+        raise wrong_url("resource", given, "an https:// URL without query and fragment")
+    return given
+
 
 SETTING_NAMES = frozenset(setting.name for setting in fields(Settings))
 
 
-def _wrong(name: str, given: object, expected: str) -> ConfigurationError:
-    return ConfigurationError(f"{name}: {given!r} was given, but it must be {expected}")
+def documented() -> list[tuple[str, object, str]]:
+    """Return each setting's name, default and documentation, in the order of declaration.
 
-
-def _wrong_url(name: str, given: object, expected: str) -> ConfigurationError:
-    # What stands before an @ is a password, and an error ends in a log.
-    masked = f"***@{given.rpartition('@')[2]}" if isinstance(given, str) and "@" in given else given
-    return _wrong(name, masked, expected)
-
-
-def _seconds(minimum: float, maximum: float, *, above: bool = False) -> Callable[[str, Any], float]:
-    span = f"{'more than ' if above else ''}{minimum:g} "
-    expected = f"a number of seconds, {span}{'' if above else 'or more'}".rstrip()
-    if math.isfinite(maximum):
-        expected = f"a number of seconds from {minimum:g} to {maximum:g}"
-
-    def check(name: str, given: Any) -> float:  # noqa: ANN401 - anything may be given
-        number = isinstance(given, (int, float)) and not isinstance(given, bool)
-        if not number or not math.isfinite(given) or not minimum <= given <= maximum:
-            raise _wrong(name, given, expected)
-        if above and given == minimum:
-            raise _wrong(name, given, expected)
-        return given  # type: ignore[no-any-return]
-
-    return check
-
-
-def _count(minimum: int) -> Callable[[str, Any], int]:
-    def check(name: str, given: Any) -> int:  # noqa: ANN401 - anything may be given
-        if not isinstance(given, int) or isinstance(given, bool) or given < minimum:
-            raise _wrong(name, given, f"a whole number, {minimum} or more")
-        return given
-
-    return check
-
-
-def _flag(name: str, given: object) -> bool:
-    if not isinstance(given, bool):
-        raise _wrong(name, given, "True or False")
-    return given
-
-
-def _names(name: str, given: object) -> tuple[str, ...]:
-    # A str is a sequence too, of characters; nobody who gives one means that.
-    if isinstance(given, (str, bytes)) or not isinstance(given, Sequence):
-        raise _wrong(name, given, "a sequence of strings, such as a tuple")
-    if not all(isinstance(member, str) and member.strip() for member in given):
-        raise _wrong(name, given, "a sequence of strings, none of them empty")
-    return tuple(given)
-
-
-def _some_names(name: str, given: object) -> tuple[str, ...]:
-    names = _names(name, given)
-    if not names:
-        raise _wrong(name, given, "a sequence of at least one string")
-    return names
-
-
-def _algorithms(name: str, given: object) -> tuple[str, ...]:
-    algorithms = _some_names(name, given)
-    if not ASYMMETRIC_ALGORITHMS.issuperset(algorithms):
-        raise _wrong(name, given, f"a choice of {', '.join(sorted(ASYMMETRIC_ALGORITHMS))}")
-    return algorithms
-
-
-def _audience(name: str, given: object) -> tuple[str, ...] | None:
-    if given is None:
-        return None
-    audience = (given,) if isinstance(given, str) else given
-    try:
-        return _some_names(name, audience)
-    except ConfigurationError:
-        expected = "the API's audience, a sequence of audiences, or None to accept any"
-        raise _wrong(name, given, expected) from None
-
-
-def _check_audience(audience: str | Sequence[str] | None, issuers: Sequence[str]) -> None:
-    for issuer in issuers:
-        if audience is not None and issuer in audience:
-            expected = "the API's own audience; the issuer is the audience of ID tokens"
-            raise _wrong("audience", issuer, expected)
-
-
-_PUBLIC_PATH = re.compile(r"/[^?#*\\%]*|(/[^?#*\\%]+)?/\*")
-
-
-def _public_paths(name: str, given: object) -> tuple[str, ...]:
-    paths = _names(name, given)
-    for path in paths:
-        if _PUBLIC_PATH.fullmatch(path) is None or {".", ".."} & set(path.split("/")):
-            raise _wrong(name, path, "an exact path such as '/health', or '/prefix/*'")
-    return paths
-
-
-# RFC 6750, 3, and RFC 9110, 5.6.4: what may stand in a quoted string as it is.
-_QUOTABLE = re.compile(r"[\x20-\x21\x23-\x5B\x5D-\x7E]*")
-
-
-def _realm(name: str, given: object) -> str:
-    if not isinstance(given, str) or _QUOTABLE.fullmatch(given) is None:
-        raise _wrong(name, given, "printable ASCII without quotation marks and backslashes")
-    return given
-
-
-def _url(name: str, given: object) -> SplitResult:
-    expected = "an https:// URL (http:// for loopback hosts only)"
-    if not isinstance(given, str) or not given.isascii() or not given.isprintable():
-        raise _wrong_url(name, given, expected)
-    try:
-        url = urlsplit(given)
-        host, _ = url.hostname, url.port
-    except ValueError:
-        raise _wrong_url(name, given, expected) from None
-    secure = url.scheme == "https" or (url.scheme == "http" and _is_loopback(host))
-    if not secure or not host or _HOST.fullmatch(url.netloc) is None or " " in given:
-        raise _wrong_url(name, given, expected)
-    return url
-
-
-_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
-
-
-def _issuer(name: str, given: object) -> str:
-    expected = "a host such as 'acme.kinde.com', or its https:// URL without a path"
-    if not isinstance(given, str) or not given:
-        raise _wrong_url(name, given, expected)
-    url = _url(name, given if "://" in given else f"https://{given}")
-    if url.path not in {"", "/"} or "?" in given or "#" in given:
-        raise _wrong_url(name, given, expected)
-    return f"{url.scheme}://{url.netloc.lower()}"
-
-
-def _jwks_url(name: str, given: object) -> str | None:
-    if given is None:
-        return None
-    url = _url(name, given)
-    return url.geturl()
-
-
-def _callable(name: str, given: object) -> object:
-    if not callable(given):
-        raise _wrong(name, given, "callable")
-    return given
-
-
-def _optional_callable(name: str, given: object) -> object:
-    return given if given is None else _callable(name, given)
-
-
-def _http_client(name: str, given: object) -> object:
-    # Asked by what it can do, because httpx is not imported here; httpx.Client has no aclose.
-    able = all(callable(getattr(given, name, None)) for name in ("stream", "aclose"))
-    if given is not None and not able:
-        raise _wrong(name, type(given).__name__, "an httpx.AsyncClient")
-    return given
-
-
-_CHECKS: Mapping[str, Callable[[str, Any], object]] = {
-    "domain": _issuer,
-    "audience": _audience,
-    "issuers": _names,
-    "algorithms": _algorithms,
-    "leeway": _seconds(0, MAX_LEEWAY),
-    "scope_claims": _some_names,
-    "jwks_url": _jwks_url,
-    "jwks_max_age": _seconds(0, math.inf, above=True),
-    "jwks_stale_for": _seconds(0, math.inf),
-    "jwks_cooldown": _seconds(0, math.inf),
-    "jwks_timeout": _seconds(0, math.inf, above=True),
-    "jwks_max_bytes": _count(1),
-    "token_cache_size": _count(0),
-    "max_token_bytes": _count(1),
-    "public_paths": _public_paths,
-    "protect_docs": _flag,
-    "fail_fast": _flag,
-    "close_on_expiry": _flag,
-    "realm": _realm,
-    "clock": _callable,
-    "monotonic": _callable,
-    "http_client": _http_client,
-    "on_event": _optional_callable,
-}
+    Example:
+        >>> documented()[4][:2]
+        ('leeway', 5)
+    """
+    return [(each.name, each.default, each.metadata["doc"]) for each in fields(Settings)]

@@ -19,7 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "vocabulary": {"vocabulary"},
     "jose": {"jose"},
     "keys": {"keys"},
-    "policy": {"verification"},
+    "policy": {"verification", "revocation"},
     "face": {"asgi", "requirements", "middleware", "openapi", "guard", "public", "audit"},
     "tools": {"cli", "local", "testing", "__main__"},
 }
@@ -153,7 +153,7 @@ def _modules_after(statement: str) -> set[str]:
     return set(told.stdout.split())
 
 
-HEAVY = ["httpx", "httpx2", "typer", "rich", "uvicorn", "pytest", "sqlite3", "websockets"]
+HEAVY = ["redis", "httpx", "httpx2", "typer", "rich", "uvicorn", "pytest", "sqlite3", "websockets"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kinde_guard import InsufficientScope, errors
-from kinde_guard.asgi.challenges import problem
+from kinde_guard.asgi.problem import problem
 from kinde_guard.local.management import implemented, not_implemented
 from kinde_guard.vocabulary.settings import SETTING_NAMES
 from tests.project.readme import ROOT, blocks, command
