@@ -55,11 +55,11 @@ def run_revoke(
     try:
         asyncio.run(_change(where, subject, name.strip(), restore=restore))
     except ValueError as error:
-        raise WrongUsage(_without_password(str(error), where)) from error
+        raise WrongUsage(without_password(str(error), where)) from error
     except ConnectionError as error:
         # What the library says of other processes does not hold for a command that ends here.
         cause = error.__cause__ or error
-        reason = _without_password(f"{type(cause).__name__}: {cause}", where)
+        reason = without_password(f"{type(cause).__name__}: {cause}", where)
         raise Finding(f"Redis at {shown(where)} did not take it ({reason})") from error
     verb = "restored" if restore else "revoked"
     sys.stdout.write(f"{verb} {subject} {printable(name.strip())}\n")
@@ -121,7 +121,8 @@ async def _change(url: str, subject: Subject, name: str, *, restore: bool) -> No
         await revocations.aclose()
 
 
-def _without_password(message: str, url: str) -> str:
+def without_password(message: str, url: str) -> str:
+    """Return a message without the password of a URL."""
     password = urlsplit(url).password
     message = message.replace(url, shown(url))
     return message.replace(password, "***") if password else message
