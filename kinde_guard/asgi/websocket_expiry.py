@@ -27,7 +27,7 @@ from starlette.websockets import WebSocketDisconnect
 from kinde_guard.asgi.responses import UNAUTHORIZED, Refusal
 from kinde_guard.verification.access_token import AccessToken
 from kinde_guard.vocabulary.errors import ExpiredToken, GuardError
-from kinde_guard.vocabulary.event_loop import Run, running_loop
+from kinde_guard.vocabulary.event_loop import BackgroundTask, running_loop
 
 if TYPE_CHECKING:
     from kinde_guard.guard import KindeGuard
@@ -89,7 +89,7 @@ class _Socket:
         self._accepted = False
         self._left = False
         self._interrupt: Callable[[], None] | None = None
-        self.farewell: Run[None] | None = None
+        self.farewell: BackgroundTask[None] | None = None
 
     async def watch(self) -> None:
         """End the WebSocket at its time, whatever the application does meanwhile."""

@@ -1,4 +1,4 @@
-"""One try at fetching a key set: bounded in time and bytes, and strict about the answer.
+"""Fetches a key set once: bounded in time and bytes, and strict about the answer.
 
 Only ``200`` with a JSON key set that holds a usable key counts. Redirects are not followed: the
 address of the keys is configuration, not something that a server may change. Compressed answers are
@@ -15,13 +15,31 @@ from typing import TYPE_CHECKING, Any
 
 from kinde_guard.jose.strict_json import loads
 from kinde_guard.keys.key_set import KeySet
+from kinde_guard.keys.retry_after import retry_after
 from kinde_guard.vocabulary.errors import InvalidKeySet
 from kinde_guard.vocabulary.event_loop import running_loop
+from kinde_guard.vocabulary.network import asks_proxies, proxy_settings_error
 
 if TYPE_CHECKING:
     import httpx
 
+_BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+
+class KeyServerBusy(InvalidKeySet):
+    """The key server answers 429 or 503.
+
+    Args:
+        status: which of the two.
+        asked: seconds for which it asks to be left alone; 0 if it does not.
+
+    Source: RFC 9110, section 15.6.4; RFC 6585, section 4.
+    """
+
+    def __init__(self, status: int, asked: float) -> None:
+        super().__init__(f"the status is {status}")
+        self.asked = asked
 
 
 class KeySetFetcher:
@@ -33,13 +51,18 @@ class KeySetFetcher:
         max_bytes: a larger body is a failed fetch.
         http_client: sends the request if given, and stays open; otherwise each fetch opens and
             closes a client of its own, so nothing is bound to an event loop or shared by a fork.
+            That client asks loopback hosts itself, never through a proxy.
+
+    Attributes:
+        url: see above.
+        timeout: see above.
     """
 
     def __init__(
         self, url: str, *, timeout: float, max_bytes: int, http_client: httpx.AsyncClient | None
     ) -> None:
         self.url = url
-        self._timeout = timeout
+        self.timeout = timeout
         self._max_bytes = max_bytes
         self._http_client = http_client
         self._tls: ssl.SSLContext | None = None
@@ -52,7 +75,7 @@ class KeySetFetcher:
             Exception: whatever kept the answer from arriving: a time-out, an error of the network
                 or of the HTTP client.
         """
-        async with self._client() as client, running_loop().time_limit(self._timeout):
+        async with running_loop().time_limit(self.timeout), self._client() as client:
             body = await self._download(client)
         try:
             return KeySet.from_jwks(loads(body))
@@ -66,6 +89,8 @@ class KeySetFetcher:
         async with client.stream(
             "GET", self.url, headers=_HEADERS, follow_redirects=False, extensions=extensions
         ) as response:
+            if response.status_code in _BUSY:
+                raise KeyServerBusy(response.status_code, retry_after(response.headers))
             if response.status_code != HTTPStatus.OK:
                 raise InvalidKeySet(f"the status is {response.status_code}")
             if response.headers.get("content-encoding", "identity") != "identity":
@@ -87,17 +112,26 @@ class KeySetFetcher:
             return
         if self._tls is None:
             self._tls = await running_loop().in_thread(_tls_context)
+        async with self._new_client(self._tls) as client:
+            yield client
+
+    def _new_client(self, tls: ssl.SSLContext) -> httpx.AsyncClient:
         import httpx  # noqa: PLC0415 - see _tls_context
 
-        async with httpx.AsyncClient(verify=self._tls, timeout=self._timeout) as client:
-            yield client
+        trust_env = asks_proxies(self.url)
+        try:
+            return httpx.AsyncClient(verify=tls, timeout=self.timeout, trust_env=trust_env)
+        except (httpx.InvalidURL, ValueError, ImportError) as error:
+            if not trust_env:
+                raise
+            raise proxy_settings_error(error) from None
 
 
 class _Handshake:
     """Closes a connection whose TLS handshake does not come to its end.
 
     httpcore forgets such a connection where the fetch is cancelled, as by its limit on time, and
-    the socket stays open until the garbage collector comes by.
+    the socket stays open until it is garbage.
     """
 
     def __init__(self) -> None:

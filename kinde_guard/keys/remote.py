@@ -7,41 +7,54 @@ state     age                                         a request whose key is in 
 ========  ==========================================  ===========================================
 fresh     up to ``max_age``                           is answered at once
 due       up to ``max_age + stale_for``               is answered at once, starts a refresh
+overdue   as due, and a refresh was begun that did    waits for a fetch; if that fails, the keys
+          not end within ``timeout``                  in hand serve on
 too old   more, or there never were any               waits for a fetch
 ========  ==========================================  ===========================================
 
 Only a fetch changes the keys, and only a good one: a failed fetch keeps them. At most one fetch is
-under way in each event loop, everybody waits for the same one, and a waiter who leaves does not end
-it. Fetches are spaced: after a success an unknown key id waits for ``cooldown`` before it may cause
-another; after a failure nobody tries again for 1 s, then 2, 4, 8 and so on up to 60 s. Retries are
-made when somebody asks, never by a timer, so an idle process costs the issuer nothing.
+under way in each event loop and all callers there share it; a caller that stops waiting does not
+end it. Fetches are spaced: after a success an unknown key id waits for ``cooldown`` before it may
+cause another; after a failure there is a pause (:mod:`.backoff`). Retries are made on demand, never
+by a timer, so an idle process costs the issuer nothing.
+
+An event loop may stand still between requests, or each request may have one of its own: such a
+fetch ends late or never. Its failure is no failure of the server, so it is made anew; and the age
+of keys counts from the start of their fetch, so that neither a late answer nor the slower of two
+event loops replaces newer keys.
 
 Nothing here is bound to an event loop, a thread or a process when it is made.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
-import random
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from kinde_guard.keys.fetch import KeySetFetcher
+from kinde_guard.keys.attempt import FetchAttempt
+from kinde_guard.keys.backoff import Backoff
+from kinde_guard.keys.fetch import KeyServerBusy, KeySetFetcher
 from kinde_guard.keys.jwk import PublicKey
 from kinde_guard.keys.key_set import KeySet
-from kinde_guard.keys.single_flight import Flights
+from kinde_guard.keys.single_flight import Fetch, SingleFlight
+from kinde_guard.keys.threaded_refresh import ThreadedRefresh
+from kinde_guard.vocabulary.clocks import monotonic_time
 from kinde_guard.vocabulary.errors import InvalidKeySet, KeysUnavailable, UnknownKey
+from kinde_guard.vocabulary.network import TIMED_OUT, ProxySettingsError, describe_failure
 
 if TYPE_CHECKING:
     import httpx
 
 logger = logging.getLogger("kinde_guard.keys")
 
-MAX_RETRY_DELAY = 60.0
-"""Seconds: the longest pause between two tries of an outage."""
+MAX_ATTEMPTS: Final = 3
+"""Attempts for which a caller waits where fetches stand still."""
+
+_PROGRAMMING_ERRORS: Final = (AttributeError, TypeError, ImportError)
 
 
 class RemoteKeySet:
@@ -77,7 +90,7 @@ class RemoteKeySet:
         timeout: float = 5,
         max_bytes: int = 262_144,
         http_client: httpx.AsyncClient | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = monotonic_time,
         on_fetch: Callable[[bool], None] | None = None,
     ) -> None:
         self._fetcher = KeySetFetcher(
@@ -90,9 +103,14 @@ class RemoteKeySet:
         self._on_fetch = on_fetch
         self._keys: KeySet | None = None
         self._fetched_at = -math.inf
-        self._failures = 0
-        self._retry_at = -math.inf
-        self._flights = Flights(self._try, "kinde-guard key fetch")
+        self._fetched_by = -1
+        self._backoff = Backoff()
+        self._last_error: str | None = None
+        self._has_reported_defect = False
+        self._numbers = itertools.count()
+        self._flights = SingleFlight(self._fetch_once, self._begin, "kinde-guard key fetch")
+        self._unfinished: Fetch[KeySet | None] | None = None
+        self._threaded = ThreadedRefresh(self._join, self._refresh_quietly, self._not_refreshed)
 
     @property
     def url(self) -> str:
@@ -101,8 +119,13 @@ class RemoteKeySet:
 
     @property
     def age(self) -> float | None:
-        """Seconds since the last good fetch; ``None`` before the first."""
-        return None if self._keys is None else self._monotonic() - self._fetched_at
+        """Seconds since the fetch that brought the keys began; ``None`` before the first."""
+        return None if self._keys is None else max(0.0, self._monotonic() - self._fetched_at)
+
+    @property
+    def last_error(self) -> str | None:
+        """Why the last fetch failed, in words; ``None`` if it succeeded or there was none."""
+        return self._last_error
 
     @property
     def usable(self) -> bool:
@@ -112,21 +135,28 @@ class RemoteKeySet:
     @property
     def in_hand(self) -> KeySet | None:
         """The keys that may be used now, without waiting; a due refresh is started."""
-        age = self._monotonic() - self._fetched_at
-        if age > self._limit:
+        now = self._monotonic()
+        if 0 <= now - self._fetched_at <= self._max_age:
+            return self._keys
+        self._check_clock(now)
+        if now - self._fetched_at > self._limit or self._is_overdue():
             return None
-        if age > self._max_age:
-            self.refresh_soon()
+        self.refresh_soon()
         return self._keys
 
     def refresh_soon(self) -> None:
-        """Start a refresh in the background if one is due, may be tried and can run here."""
+        """Start a refresh in the background if one is due and may be tried.
+
+        In a thread without an event loop (a ``def`` endpoint) it runs in the event loop that the
+        thread works for, else in a thread of its own, of which there is at most one.
+        """
         now = self._monotonic()
-        if now - self._fetched_at <= self._max_age or now < self._retry_at:
+        if not self._is_due(now) or self._pause_left(now):
             return
-        # Where no event loop runs in this thread, there is nothing to run a refresh in.
-        with suppress(RuntimeError):
-            self._flights.join()
+        try:
+            self._join()
+        except RuntimeError:
+            self._threaded.start()
 
     async def current(self) -> KeySet:
         """Return the keys in hand, or fetch them if there are none that may be used.
@@ -135,7 +165,14 @@ class RemoteKeySet:
             KeysUnavailable: there are none, and none can be had.
         """
         keys = self.in_hand
-        return await self.refresh() if keys is None else keys
+        if keys is not None:
+            return keys
+        try:
+            return await self.refresh()
+        except KeysUnavailable:
+            if self._keys is None or not self.usable:
+                raise
+            return self._keys
 
     async def refresh(self) -> KeySet:
         """Fetch the keys now, or wait for the fetch that is under way.
@@ -143,9 +180,16 @@ class RemoteKeySet:
         Raises:
             KeysUnavailable: the fetch failed, or the pause after a failure is not over.
         """
-        if self._monotonic() < self._retry_at:
-            raise self._unavailable()
-        keys = await self._flights.join().result()
+        keys: KeySet | None = None
+        for _ in range(MAX_ATTEMPTS):
+            if self._pause_left(self._monotonic()):
+                raise self._unavailable()
+            fetch = self._join()
+            keys = await fetch.task.result()
+            if not (fetch.attempt.stood_still and self._is_due(self._monotonic())):
+                break
+        else:
+            self._record_failure(TIMED_OUT)
         if keys is None:
             raise self._unavailable()
         return keys
@@ -164,51 +208,120 @@ class RemoteKeySet:
             UnknownKey: the issuer has no such key, or no id was given.
             KeysUnavailable: whether it has one cannot be found out at the moment.
         """
-        found = self.held(kid)
-        if found:
-            return found
-        if kid is None or (self.usable and self._cooling_down()):
+        matching = self.held(kid)
+        if matching:
+            return matching
+        if kid is None or (self.usable and self._is_cooling_down()):
             raise UnknownKey
-        found = (await self.refresh()).find(kid)
-        if not found:
+        matching = await self._fetch_matching(kid)
+        if not matching:
             raise UnknownKey
-        return found
+        return matching
 
     async def aclose(self) -> None:
         """End a fetch that is under way in this event loop. The object stays usable."""
         await self._flights.cancel()
 
-    def _cooling_down(self) -> bool:
-        if self._failures:
-            return False
-        return self._monotonic() - self._fetched_at < self._cooldown
+    async def _fetch_matching(self, kid: str) -> tuple[PublicKey, ...]:
+        try:
+            return (await self.refresh()).find(kid)
+        except KeysUnavailable:
+            # A failed fetch keeps the keys in hand. One of them serves on here only where it had
+            # to be fetched anew because a refresh did not end.
+            kept = self._keys.find(kid) if self._keys is not None and self.usable else ()
+            if not kept:
+                raise
+            return kept
 
-    async def _try(self) -> KeySet | None:
+    def _is_due(self, now: float) -> bool:
+        return not 0 <= now - self._fetched_at <= self._max_age
+
+    def _check_clock(self, now: float) -> None:
+        if now < self._fetched_at:
+            # The clock was set back, so the age is unknown: it counts from ``max_age`` on.
+            self._fetched_at = now - self._max_age - 1
+
+    def _is_cooling_down(self) -> bool:
+        if self._backoff.failures or self._is_overdue():
+            return False
+        return 0 <= self._monotonic() - self._fetched_at < self._cooldown
+
+    def _is_overdue(self) -> bool:
+        """Tell whether a refresh was begun that ended without a result, or will not end."""
+        fetch = self._unfinished
+        return fetch is not None and (fetch.task.done or fetch.attempt.is_overdue)
+
+    def _join(self) -> Fetch[KeySet | None]:
+        fetch = self._flights.join()
+        if self._unfinished is None and not fetch.task.done:
+            self._unfinished = fetch
+        return fetch
+
+    def _begin(self) -> FetchAttempt:
+        return FetchAttempt(next(self._numbers), self._fetcher.timeout, self._monotonic)
+
+    async def _fetch_once(self, attempt: FetchAttempt) -> KeySet | None:
         try:
             keys = await self._fetcher.fetch()
         except Exception as error:  # noqa: BLE001 - whatever went wrong, there are no new keys
-            self._failed(error)
+            attempt.look()
+            return self._fetch_failed(error, attempt)
+        attempt.look()
+        return self._fetch_succeeded(keys, attempt)
+
+    def _fetch_succeeded(self, keys: KeySet, attempt: FetchAttempt) -> KeySet | None:
+        if attempt.number > self._fetched_by:
+            self._keys, self._fetched_at = keys, attempt.started_at
+            self._fetched_by = attempt.number
+            self._backoff.succeeded()
+            self._last_error = None
+            if not self._is_due(self._monotonic()):
+                self._unfinished = None
+        self._notify(succeeded=True)
+        return self._keys
+
+    def _fetch_failed(self, error: Exception, attempt: FetchAttempt) -> KeySet | None:
+        if attempt.stood_still:
+            logger.info("fetching %s stood still with its event loop; it is made anew", self.url)
             return None
-        self._keys, self._fetched_at = keys, self._monotonic()
-        self._failures, self._retry_at = 0, -math.inf
-        self._tell(succeeded=True)
-        return keys
+        if attempt.number < self._fetched_by:
+            # A later fetch succeeded meanwhile, in another event loop.
+            self._notify(succeeded=False)
+            return self._keys
+        self._record_failure(
+            self._words_for(error), error.asked if isinstance(error, KeyServerBusy) else 0.0
+        )
+        if isinstance(error, _PROGRAMMING_ERRORS) and not self._has_reported_defect:
+            self._has_reported_defect = True
+            logger.error("fetching %s met a programming error", self.url, exc_info=error)
+        return None
 
-    def _failed(self, error: Exception) -> None:
-        delay = min(MAX_RETRY_DELAY, 2.0 ** min(self._failures, 10))
-        if self._failures:
-            # Spread the retries of a fleet whose processes all lost the issuer at one moment.
-            delay *= random.uniform(0.8, 1.0)  # noqa: S311 - no secret
-        self._failures += 1
-        self._retry_at = self._monotonic() + delay
-        reason = str(error) if isinstance(error, InvalidKeySet) else type(error).__name__
-        logger.warning("fetching %s failed (%s), next try in %.1f s", self.url, reason, delay)
-        self._tell(succeeded=False)
+    def _record_failure(self, words: str, asked: float = 0.0) -> None:
+        now = self._monotonic()
+        self._backoff.failed(now, asked)
+        self._last_error, self._unfinished = words, None
+        pause = self._pause_left(now)
+        logger.warning("fetching %s failed (%s), next try in %.1f s", self.url, words, pause)
+        self._notify(succeeded=False)
 
-    def _tell(self, *, succeeded: bool) -> None:
+    def _words_for(self, error: Exception) -> str:
+        if isinstance(error, (InvalidKeySet, ProxySettingsError)):
+            return str(error)
+        return describe_failure(error, self.url)
+
+    def _notify(self, *, succeeded: bool) -> None:
         if self._on_fetch is not None:
             self._on_fetch(succeeded)
 
+    async def _refresh_quietly(self) -> None:
+        with suppress(KeysUnavailable):
+            await self.refresh()
+
+    def _not_refreshed(self, error: Exception) -> None:
+        self._record_failure(self._words_for(error))
+
+    def _pause_left(self, now: float) -> float:
+        return self._backoff.left(now, has_keys=self.usable)
+
     def _unavailable(self) -> KeysUnavailable:
-        pause = self._retry_at - self._monotonic()
-        return KeysUnavailable(math.ceil(pause) if pause > 0 else 1)
+        return KeysUnavailable(math.ceil(self._pause_left(self._monotonic())) or 1)

@@ -1,55 +1,96 @@
-"""One piece of work under way in each event loop at most, for all who wait for it there.
+"""At most one fetch under way in each event loop, shared by all who wait for it there.
 
-Whoever waits may leave without ending it. Nothing is bound to an event loop before somebody asks in
-it, and what is kept of an event loop goes when the next piece of work starts, in whichever.
+A caller may stop waiting without ending the fetch. Nothing is bound to an event loop before a fetch
+starts in it, and what is kept of an event loop goes when the next fetch starts, in whichever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine, Hashable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from kinde_guard.vocabulary.event_loop import Run, Work, running_loop
+from kinde_guard.keys.attempt import FetchAttempt
+from kinde_guard.vocabulary.event_loop import BackgroundTask, running_loop
 
 T = TypeVar("T")
 
 
-class Flights(Generic[T]):
-    """The runs of one kind of work.
+@dataclass(frozen=True, slots=True)
+class Fetch(Generic[T]):
+    """A fetch that was started.
 
-    Args:
-        work: gives the result that all who wait see.
-        name: of the background runs.
+    Attributes:
+        attempt: its clock.
+        task: gives its result.
     """
 
-    def __init__(self, work: Work[T], name: str) -> None:
-        self._work = work
-        self._name = name
-        self._under_way: dict[Hashable, Run[T]] = {}
+    attempt: FetchAttempt
+    task: BackgroundTask[T]
 
-    def join(self) -> Run[T]:
-        """Return the run that is under way here; one is started if there is none.
+
+class SingleFlight(Generic[T]):
+    """The fetches of one key set.
+
+    Args:
+        work: fetches; its result is that of all who wait.
+        begin: makes the clock of an attempt.
+        name: of the background tasks.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[FetchAttempt], Coroutine[Any, Any, T]],
+        begin: Callable[[], FetchAttempt],
+        name: str,
+    ) -> None:
+        self._work = work
+        self._begin = begin
+        self._name = name
+        self._under_way: dict[Hashable, Fetch[T]] = {}
+
+    def join(self) -> Fetch[T]:
+        """Return the fetch that is under way here; one is started if there is none.
+
+        One that is older than its time-out stood still: it is replaced, and those who wait for it
+        learn that it has no result.
 
         Raises:
             RuntimeError: no event loop runs in this thread.
         """
-        loop = running_loop()
-        run = self._under_way.get(loop.key)
-        if run is None or run.done:
-            self._forget_ended()
-            run = self._under_way[loop.key] = loop.start(self._work, self._name)
-        return run
+        key = running_loop().key
+        fetch = self._under_way.get(key)
+        if fetch is not None and not fetch.task.done:
+            if not fetch.attempt.is_overdue:
+                return fetch
+            fetch.attempt.stood_still = True
+            fetch.task.cancel()
+        return self._start(key)
 
     async def cancel(self) -> None:
-        """End the run that is under way here, if there is one."""
-        run = self._under_way.pop(running_loop().key, None)
-        if run is not None:
-            run.cancel()
-            await run.result()
+        """End the fetch that is under way here, if there is one."""
+        fetch = self._under_way.pop(running_loop().key, None)
+        if fetch is not None:
+            fetch.task.cancel()
+            await fetch.task.result()
+
+    def _start(self, key: Hashable) -> Fetch[T]:
+        self._forget_ended()
+        attempt = self._begin()
+        task = running_loop().start(lambda: self._watched(attempt), self._name)
+        fetch = self._under_way[key] = Fetch(attempt, task)
+        return fetch
+
+    async def _watched(self, attempt: FetchAttempt) -> T:
+        watch = running_loop().start(attempt.watch, f"{self._name}, its clock")
+        try:
+            return await self._work(attempt)
+        finally:
+            watch.cancel()
 
     def _forget_ended(self) -> None:
-        # Of other event loops too, which may have ended with their work. A copy, because they may
-        # run in other threads.
-        for key, run in list(self._under_way.items()):
-            if run.done:
+        # Of other event loops too, which may have ended with their fetches. A copy, because they
+        # may run in other threads.
+        for key, fetch in list(self._under_way.items()):
+            if fetch.task.done:
                 self._under_way.pop(key, None)

@@ -1,9 +1,9 @@
 """The event loop that runs here, asyncio or trio, and the few things that the guard asks of it.
 
-A run in the background, a limit on time, a pause, and a thread for what blocks: each means the same
-in both. trio is never imported here; where it runs, somebody else has imported it.
+A background task, a limit on time, a pause, and a thread for what blocks: each means the same in
+both. trio is never imported here; where it runs, it has been imported.
 
-Nothing is kept: whoever needs the event loop asks for the one that is running, each time.
+Nothing is kept: the event loop that is running is looked up each time.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-Work = Callable[[], Coroutine[Any, Any, T]]
+CoroutineFactory = Callable[[], Coroutine[Any, Any, T]]
 
 
-class Run(Protocol[T_co]):
-    """Work under way in the background. Whoever waits for it may leave; it goes on."""
+class BackgroundTask(Protocol[T_co]):
+    """A coroutine that runs in the background, whether or not its result is awaited."""
 
     @property
     def done(self) -> bool:
@@ -45,7 +45,7 @@ class EventLoop(Protocol):
     def key(self) -> Hashable:
         """Tells this event loop from all others."""
 
-    def start(self, work: Work[T], name: str) -> Run[T]:
+    def start(self, work: CoroutineFactory[T], name: str) -> BackgroundTask[T]:
         """Start work in the background; it ends with the event loop at the latest."""
 
     def time_limit(self, seconds: float | None) -> AbstractAsyncContextManager[Callable[[], None]]:
@@ -56,6 +56,21 @@ class EventLoop(Protocol):
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Call what would block the event loop."""
+
+
+def run_in_new_loop(work: CoroutineFactory[T]) -> T:
+    """Run a coroutine to its end in an event loop of its own, which blocks this thread.
+
+    Raises:
+        OSError: no event loop can be made, for want of file descriptors.
+        RuntimeError: an event loop runs in this thread already, as gevent's greenlets share one.
+    """
+    coroutine = work()
+    try:
+        return asyncio.run(coroutine)
+    finally:
+        # One that never began would warn when it is collected.
+        coroutine.close()
 
 
 def running_loop() -> EventLoop:
@@ -76,8 +91,8 @@ class _Asyncio:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.key = loop
 
-    def start(self, work: Work[T], name: str) -> Run[T]:
-        return _AsyncioRun(self.key.create_task(work(), name=name))
+    def start(self, work: CoroutineFactory[T], name: str) -> BackgroundTask[T]:
+        return _AsyncioTask(self.key.create_task(work(), name=name))
 
     @asynccontextmanager
     async def time_limit(self, seconds: float | None) -> AsyncIterator[Callable[[], None]]:
@@ -91,7 +106,7 @@ class _Asyncio:
         return await asyncio.to_thread(function)
 
 
-class _AsyncioRun(Generic[T]):
+class _AsyncioTask(Generic[T]):
     def __init__(self, task: asyncio.Task[T]) -> None:
         self._task = task
 
@@ -113,8 +128,8 @@ class _Trio:
         self._trio = library
         self.key: Hashable = library.lowlevel.current_trio_token()
 
-    def start(self, work: Work[T], name: str) -> Run[T]:
-        return _TrioRun(self._trio, work, name)
+    def start(self, work: CoroutineFactory[T], name: str) -> BackgroundTask[T]:
+        return _TrioTask(self._trio, work, name)
 
     @asynccontextmanager
     async def time_limit(self, seconds: float | None) -> AsyncIterator[Callable[[], None]]:
@@ -134,10 +149,10 @@ class _Trio:
         return result
 
 
-class _TrioRun(Generic[T]):
+class _TrioTask(Generic[T]):
     # A system task: like a task of asyncio it belongs to the event loop, and to no nursery.
 
-    def __init__(self, library: Any, work: Work[T], name: str) -> None:  # noqa: ANN401 - the module
+    def __init__(self, library: Any, work: CoroutineFactory[T], name: str) -> None:  # noqa: ANN401 - the module
         self._work = work
         self._result: T | None = None
         self._error: Exception | None = None
@@ -164,7 +179,7 @@ class _TrioRun(Generic[T]):
         try:
             with self._scope:
                 self._result = await self._work()
-        except Exception as error:  # noqa: BLE001 - told to whoever waits; trio would end the process
+        except Exception as error:  # noqa: BLE001 - raised by result(); trio would end the process
             self._error = error
         finally:
             self._ended.set()

@@ -1,27 +1,43 @@
-"""One piece of work in each event loop for all who wait there; what ended is not kept."""
+"""One fetch in each event loop, shared by all who wait there; what has ended is not kept."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
+import time
 import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import pytest
 
-from kinde_guard.keys.single_flight import Flights
+from kinde_guard.keys.attempt import FetchAttempt
+from kinde_guard.keys.single_flight import SingleFlight
+from tests.mint import FrozenClock
+
+T = TypeVar("T")
 
 
-async def answer() -> int:
+def flights_of(
+    work: Callable[[FetchAttempt], Coroutine[Any, Any, T]],
+    monotonic: Callable[[], float] = time.monotonic,
+) -> SingleFlight[T]:
+    numbers = itertools.count()
+    return SingleFlight(work, lambda: FetchAttempt(next(numbers), 5, monotonic), "test")
+
+
+async def answer(_: FetchAttempt) -> int:
     return 42
 
 
 def test_event_loops_that_have_ended_are_not_kept() -> None:
-    flights = Flights(answer, "test")
+    flights = flights_of(answer)
     loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
 
     async def join() -> int | None:
         loops.append(weakref.ref(asyncio.get_running_loop()))
-        return await flights.join().result()
+        return await flights.join().task.result()
 
     for _ in range(5):
         assert asyncio.run(join()) == 42
@@ -30,28 +46,72 @@ def test_event_loops_that_have_ended_are_not_kept() -> None:
 
 
 @pytest.mark.anyio
-async def test_work_that_is_being_cancelled_is_joined_by_nobody() -> None:
+async def test_fetch_that_is_being_cancelled_is_not_joined() -> None:
     ending = asyncio.Event()
 
-    async def stubborn() -> None:
+    async def stubborn(_: FetchAttempt) -> None:
         try:
             await asyncio.sleep(3600)
         finally:
             await ending.wait()
 
-    flights = Flights(stubborn, "test")
-    first = flights.join()
+    flights = flights_of(stubborn)
+    first = flights.join().task
     await asyncio.sleep(0)
     cancelling = asyncio.ensure_future(flights.cancel())
     await asyncio.sleep(0)
-    second = flights.join()
+    second = flights.join().task
     assert not first.done
     assert second is not first
 
     ending.set()
     await cancelling
     assert first.done
-    assert flights.join() is second
+    assert flights.join().task is second
     await asyncio.sleep(0)
     await flights.cancel()
     assert second.done
+
+
+@pytest.mark.anyio
+async def test_fetch_older_than_its_timeout_is_replaced_and_without_a_result(
+    monotonic: FrozenClock,
+) -> None:
+    async def hang(_: FetchAttempt) -> int:
+        await asyncio.Event().wait()
+        return 42
+
+    flights = flights_of(hang, monotonic)
+    first = flights.join()
+    monotonic.advance(4.9)
+    assert flights.join() is first
+    monotonic.advance(0.2)
+    second = flights.join()
+    assert second.attempt.number > first.attempt.number
+    assert await first.task.result() is None
+    assert first.attempt.stood_still
+    assert not second.attempt.stood_still
+    await flights.cancel()
+
+
+@pytest.mark.anyio
+async def test_fetch_in_a_running_loop_is_given_moments_to_end_by_its_timeout(
+    monotonic: FrozenClock,
+) -> None:
+    attempt = FetchAttempt(0, 5, monotonic)
+    for _ in range(20):
+        monotonic.advance(0.25)
+        attempt.look()
+    monotonic.advance(0.2)
+    assert not attempt.is_overdue
+    monotonic.advance(1.0)
+    assert attempt.is_overdue
+
+
+@pytest.mark.anyio
+async def test_clock_of_a_fetch_ends_with_it() -> None:
+    before = asyncio.all_tasks()
+    assert await flights_of(answer).join().task.result() == 42
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before

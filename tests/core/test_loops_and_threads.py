@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import threading
@@ -10,10 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from kinde_guard import AccessToken, KeysUnavailable, KindeGuard, UnknownKey
 from tests.core.conftest import MakeGuard
+from tests.core.exchange import eventually
 from tests.mint import FrozenClock, KeyServer, LoopbackKeyServer, SigningKey, Tenant
 
 
@@ -54,16 +58,114 @@ def test_guard_made_outside_of_a_loop_works_in_one(
     assert key_server.fetches == 1
 
 
-def test_ready_and_stats_outside_of_a_loop_say_what_is(
-    make_guard: MakeGuard, tenant: Tenant, monotonic: FrozenClock
+def refresh_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "kinde-guard refresh"]
+
+
+def refreshed() -> None:
+    """Wait for the threads of refreshes to end."""
+    for thread in refresh_threads():
+        thread.join(10)
+
+
+def test_ready_outside_of_a_loop_starts_the_refresh_that_makes_it_true(
+    make_guard: MakeGuard, key_server: KeyServer, monotonic: FrozenClock
 ) -> None:
     guard = make_guard()
-    assert guard.ready is False
-    verify(guard, tenant.token())
-    assert guard.ready is True
+    guard.ready  # noqa: B018 - asking is what starts it
+    refreshed()
+    assert (guard.ready, key_server.fetches) == (True, 1)
     monotonic.advance(700)
     assert guard.ready is True
-    assert guard.stats.key_age == 700
+    refreshed()
+    assert (guard.stats.key_age, key_server.fetches) == (0, 2)
+
+
+def test_ready_outside_of_a_loop_keeps_the_pauses_of_an_outage(
+    make_guard: MakeGuard, key_server: KeyServer, monotonic: FrozenClock
+) -> None:
+    guard = make_guard()
+    key_server.fail(500)
+    for _ in range(20):
+        assert guard.ready is False
+        refreshed()
+    assert key_server.fetches == 1
+    key_server.recover()
+    monotonic.advance(1)
+    guard.ready  # noqa: B018
+    refreshed()
+    assert guard.ready is True
+
+
+def test_threads_that_ask_at_once_start_one_refresh(make_guard: MakeGuard) -> None:
+    answering = threading.Event()
+    fetches: list[httpx.Request] = []
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        fetches.append(request)
+        await asyncio.to_thread(answering.wait, 10)
+        return httpx.Response(500)
+
+    guard = make_guard(http_client=httpx.AsyncClient(transport=httpx.MockTransport(slow)))
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: guard.ready, range(200))) == [False] * 200
+    assert len(refresh_threads()) == 1
+    answering.set()
+    refreshed()
+    assert len(fetches) == 1
+
+
+def test_ready_is_false_and_raises_nothing_where_no_thread_can_start(
+    make_guard: MakeGuard, key_server: KeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    guard = make_guard()
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", start)
+        assert guard.ready is False
+    assert key_server.fetches == 0
+    guard.ready  # noqa: B018
+    refreshed()
+    assert guard.ready is True
+
+
+def test_refresh_without_file_descriptors_is_a_failed_fetch(
+    make_guard: MakeGuard, key_server: KeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    guard = make_guard()
+    with monkeypatch.context() as full:
+        full.setattr(asyncio.events, "new_event_loop", new_event_loop)
+        for _ in range(20):
+            assert guard.ready is False
+            refreshed()
+    assert (guard.stats.key_fetch_failures, key_server.fetches) == (1, 0)
+
+
+@pytest.mark.anyio
+async def test_ready_in_a_sync_endpoint_refreshes_in_the_application_s_loop(
+    make_guard: MakeGuard, key_server: KeyServer
+) -> None:
+    guard = make_guard(public_paths=["/ready"])
+    app = FastAPI()
+    guard.install(app)
+
+    @app.get("/ready")
+    def ready() -> bool:
+        return guard.ready
+
+    # The lifespan does not run here, so nothing has fetched the keys before.
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        await client.get("/ready")
+        assert refresh_threads() == []
+        await eventually(lambda: guard.ready)
+        assert (await client.get("/ready")).json() is True
+    assert key_server.fetches == 1
 
 
 def test_second_loop_uses_the_keys_and_the_tokens_of_the_first(

@@ -1,4 +1,7 @@
-"""RSASSA-PKCS1-v1_5: one verdict with the library's own verify, whatever was signed."""
+"""RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2.2): forged paddings, encodings and lengths are refused.
+
+The verification is the library's; these tests hold every release of it to the RFC.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from hypothesis import given
-from hypothesis import strategies as st
 
-from kinde_guard.keys.pkcs1 import ALGORITHMS, signature_check
+from kinde_guard.keys import PublicKey
+from tests.mint import b64int
 
 MESSAGE = b"header.payload"
 
@@ -69,23 +70,21 @@ def encoded(content: bytes, start: bytes = b"\x00\x01") -> bytes:
     return start + filling + b"\x00" + content
 
 
-def library(key: rsa.RSAPublicKey, algorithm: str, message: bytes, signature: bytes) -> bool:
-    try:
-        key.verify(signature, message, padding.PKCS1v15(), HASHES[algorithm])
-    except InvalidSignature:
-        return False
-    return True
+def signature_check(key: rsa.RSAPublicKey, algorithm: str) -> Callable[[bytes, bytes], bool]:
+    """Return a function of a message and a signature, for a published key."""
+    numbers = key.public_numbers()
+    jwk = {
+        "kty": "RSA",
+        "kid": "1",
+        "n": b64int(numbers.n),
+        "e": b64int(numbers.e),
+    }
+    public_key = PublicKey.from_jwk(jwk)
+    return lambda message, signature: public_key.verify(algorithm, message, signature)
 
 
 def verdict(algorithm: str, signature: bytes) -> bool:
-    """Return the verdict, which must be the library's too."""
-    found = signature_check(SIGNER.public, algorithm)(MESSAGE, signature)
-    assert found is library(SIGNER.public, algorithm, MESSAGE, signature)
-    return found
-
-
-def test_every_pkcs1_algorithm_of_jose_is_known() -> None:
-    assert set(HASHES) == ALGORITHMS
+    return signature_check(SIGNER.public, algorithm)(MESSAGE, signature)
 
 
 @EVERY_ALGORITHM
@@ -206,7 +205,6 @@ def test_signature_plus_the_modulus_is_refused() -> None:
         if malleable < 2**2048:
             same = malleable.to_bytes(256, "big")
             assert not signature_check(SIGNER.public, "RS256")(message, same)
-            assert not library(SIGNER.public, "RS256", message, same)
             return
     pytest.fail("no signature leaves room for the modulus")
 
@@ -215,31 +213,3 @@ def test_signature_plus_the_modulus_is_refused() -> None:
 def test_signature_of_another_length_is_refused(length: int) -> None:
     assert not verdict("RS256", bytes(length))
     assert not verdict("RS256", b"\xff" * length)
-
-
-@st.composite
-def encoded_messages(draw: st.DrawFn) -> bytes:
-    """Return an encoded message of the right length, each part of it right or not."""
-    algorithm = draw(st.sampled_from(sorted(HASHES)))
-    name = NAMES[draw(st.one_of(st.just(algorithm), st.sampled_from(sorted(NAMES))))]
-    digest = draw(st.one_of(st.just(digest_of(algorithm)), st.binary(max_size=70)))
-    trailer = draw(st.one_of(st.just(b""), st.binary(max_size=40)))
-    start = draw(st.one_of(st.just(b"\x00\x01"), st.binary(min_size=2, max_size=2)))
-    whole = bytearray(encoded(name + digest + trailer, start=start))
-    for place in draw(st.lists(st.integers(0, SIGNER.size - 1), max_size=2)):
-        whole[place] ^= draw(st.integers(0, 255))
-    return bytes(whole)
-
-
-@given(message=encoded_messages())
-def test_verdict_is_the_library_s_whatever_was_encoded(message: bytes) -> None:
-    modulus = SIGNER.public.public_numbers().n
-    if int.from_bytes(message, "big") < modulus:
-        for algorithm in HASHES:
-            verdict(algorithm, SIGNER.sign(message))
-
-
-@given(signature=st.binary(min_size=250, max_size=260))
-def test_verdict_is_the_library_s_whatever_the_signature(signature: bytes) -> None:
-    for algorithm in HASHES:
-        verdict(algorithm, signature)

@@ -32,7 +32,6 @@ TARGETS = {
         "claims": ("claims",),
         "scopes": ("scopes",),
         "jws": ("jws",),
-        "keys/pkcs1": ("pkcs1",),
         "public_paths": ("public_paths",),
         "path_template": ("path_template",),
     }.items()

@@ -1,6 +1,6 @@
 """Wycheproof's 776 RSASSA-PKCS1-v1_5 signatures: paddings, encodings and lengths of forgers.
 
-The guard compares what a signature recovers itself, so it is held to more than tokens can show.
+The verification is the library's; the vectors hold its releases to more than tokens can show.
 """
 
 from __future__ import annotations
