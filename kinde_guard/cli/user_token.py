@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kinde_guard.cli.credentials import audiences, tenant_issuer
-from kinde_guard.cli.errors import WrongUsage
+from kinde_guard.cli.errors import Finding, WrongUsage
 from kinde_guard.cli.network import check_network_settings
 from kinde_guard.cli.sign_in import (
     PublicClient,
@@ -73,6 +74,11 @@ def run_user_token(
         )
     audience = tuple(audiences(environ, api, option="--audience"))
     grant = _granted(PublicClient(issuer, client_id, audience, sign_in.org), sign_in)
+    if _is_for_none_of(grant.access_token, audience):
+        raise Finding(
+            f"the token is not for {' or '.join(audience)}: is that the audience of an API of"
+            f" {issuer}, and is the application {client_id} authorized for it?"
+        )
     sys.stdout.write(f"{_as_json(grant, audience) if as_json else grant.access_token}\n")
     sys.stdout.flush()
 
@@ -83,6 +89,17 @@ def _granted(client: PublicClient, sign_in: SignIn) -> UserGrant:
     if sign_in.device:
         return device_token(client)
     return browser_token(client, port=sign_in.port)
+
+
+def _is_for_none_of(token: str, audience: tuple[str, ...]) -> bool:
+    """Tell whether a token says that it is for other APIs; it is not verified."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, IndexError, RecursionError):
+        return False
+    named = claims.get("aud") if isinstance(claims, dict) else None
+    return isinstance(named, list) and not set(audience) & {str(name) for name in named}
 
 
 def _as_json(grant: UserGrant, audience: tuple[str, ...]) -> str:
