@@ -183,6 +183,10 @@ def token(  # noqa: PLR0913 - one parameter an option
     run_user_token(os.environ, sign_in, api=audience, as_json=as_json)
 
 
+for command in (explain, routes, doctor):
+    app.command()(command)
+
+
 @app.command()
 def revoke(
     subject: Annotated[
@@ -208,8 +212,6 @@ def revoke(
 
 
 app.add_typer(scopes_app, name="scopes")
-for command in (explain, routes, doctor):
-    app.command()(command)
 
 
 def run() -> int:

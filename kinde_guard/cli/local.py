@@ -125,9 +125,10 @@ def environment(kinde: LocalKinde, audiences: Sequence[str] = ()) -> dict[str, s
 def _made(options: LocalOptions) -> LocalKinde:
     if options.public_url is None and not _is_loopback(options.host):
         raise WrongUsage(
-            f"--host {options.host} lets other machines in: it needs --public-url URL, the URL at"
-            " which clients reach local Kinde and thus the issuer of its tokens, such as"
-            " http://kinde:8787 between the containers of a Compose network"
+            "host must be a loopback address such as 127.0.0.1, ::1 or localhost; got"
+            f" {options.host!r}. At another address every machine that reaches the port gets any"
+            " token. Inside of a container network give --public-url URL too: the URL at which"
+            " clients reach local Kinde, and so the issuer of its tokens, such as http://kinde:8787"
         )
     try:
         return LocalKinde(

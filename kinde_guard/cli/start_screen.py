@@ -52,12 +52,14 @@ def show_start_screen(
             "# The first two replace whatever Python trusts otherwise.",
         )
     for application in kinde.applications:
+        if application.type != "m2m":
+            continue
         _show_application(console, application.name, application)
     if kinde.management is not None:
         title = f"{kinde.management.name}: manages this tenant at {kinde.issuer}/api/v1"
         _show_application(console, title, kinde.management)
-    _show_people(console, kinde)
     _show_command(console, kinde)
+    _show_people(console, kinde)
     # Repeated: on a small terminal the first lines have scrolled away.
     _show(console, f"Open {kinde.issuer}/console to see and change scopes. Ctrl-C ends.")
 
@@ -76,10 +78,18 @@ def _show_application(console: Console, title: str, application: Application) ->
 
 
 def _show_people(console: Console, kinde: LocalKinde) -> None:
+    """Print who can sign in where, as comments: it follows a command that is pasted."""
     emails = [user.email for user in kinde.people if user.email]
-    if emails:
-        command = f"TOKEN=$(kinde-guard token --user {shlex.quote(emails[0])})"
-        _show(console, "People who can sign in, without a password", *emails, command)
+    front_end = next((each for each in kinde.applications if each.type == "spa"), None)
+    if not emails or front_end is None:
+        return
+    _show(
+        console,
+        "# People sign in without a password",
+        f"# {_field('front end', front_end.client_id)}",
+        *(f"# {_field('e-mail', email)}" for email in emails),
+        f"# TOKEN=$(kinde-guard token --user {shlex.quote(emails[0])})",
+    )
 
 
 def _sourcing(env_file: Path) -> str:

@@ -183,6 +183,7 @@ def test_the_screen_says_what_it_is_for_where_it_is_and_whom_to_be() -> None:
         "A token for Back office, in \\$TOKEN\n"
     )
     assert re.match(expected, "\n".join(lines))
+    assert "  # TOKEN=$(kinde-guard token --user ada@example.com)" in lines
     assert lines[1].startswith("  issuer         http://127.0.0.1:")
     assert re.fullmatch(f"Open {issuer}/console to .*[.] Ctrl-C ends[.]", lines[-1])
     assert max(len(line) for line in lines) <= 80
@@ -250,6 +251,7 @@ def test_taken_port_is_one_line_and_exit_code_1() -> None:
 def test_host_beyond_loopback_is_one_line_and_exit_code_2() -> None:
     said = one_line(run("local", "--host", "0.0.0.0"), 2)
     assert said.startswith("kinde-guard: host must be a loopback address")
+    assert "give --public-url URL too" in said
 
 
 def test_a_file_that_is_no_tenants_is_one_line_and_exit_code_2(tmp_path: Path) -> None:

@@ -107,8 +107,14 @@ def test_value_that_readers_take_differently_is_refused(value: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--host", "0.0.0.0"), "--host 0.0.0.0 lets other machines in: it needs --public-url URL"),
-        (("--host", "::"), "--host :: lets other machines in: it needs --public-url URL"),
+        (
+            ("--host", "0.0.0.0"),
+            "host must be a loopback address such as 127.0.0.1, ::1 or localhost; got",
+        ),
+        (
+            ("--host", "::"),
+            "host must be a loopback address such as 127.0.0.1, ::1 or localhost; got",
+        ),
         (("--public-url", "kinde:8787"), "--public-url: 'kinde:8787' was given, but it must be"),
         (("--public-url", "http://kinde/x"), "--public-url: 'http://kinde/x' was given, but"),
         (

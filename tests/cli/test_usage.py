@@ -78,6 +78,7 @@ def test_help_lists_the_commands_there_are() -> None:
         "explain",
         "routes",
         "doctor",
+        "revoke",
         "scopes",
     ]
 
