@@ -22,7 +22,7 @@ from kinde_guard.cli.scopes.management import (
     ManagementApi,
     ManagementError,
     ManagementRefused,
-    ManagementUnavailable,
+    ManagementUnreachable,
     Operation,
 )
 from kinde_guard.cli.token import explain_failure
@@ -79,6 +79,6 @@ def explained(error: Exception, credentials: Credentials, needed: tuple[str, ...
         return f"{error} ({WHERE})"
     if isinstance(error, ClientCredentialsError):
         return explain_failure(error, credentials.issuer)
-    if isinstance(error, ManagementUnavailable) and is_loopback(credentials.issuer):
+    if isinstance(error, ManagementUnreachable) and is_loopback(credentials.issuer):
         return f"{error}; {START_LOCAL}"
     return str(error)
