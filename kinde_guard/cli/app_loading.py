@@ -1,6 +1,6 @@
-"""An application by its address, ``MODULE:APP``, as uvicorn takes it; a factory is called.
+"""Imports an application by its address, ``MODULE:APP``, as uvicorn does; calls a factory.
 
-Whatever a module does when it is imported, its user reads one line: what failed, and where.
+Errors of the imported code become one line that names the exception and its place in that code.
 """
 
 from __future__ import annotations
@@ -26,23 +26,31 @@ def load_app(address: str, *, guarded: bool = True) -> object:
     Args:
         address: ``module:app``, ``package.module:create_app()``; ``module`` alone means its
             ``app``. Modules are looked for in the working directory first.
-        guarded: whether some guard must stand before it, or before a part of it.
+        guarded: whether the application, or a part of it, must have a guard.
 
     Raises:
-        WrongUsage: there is no such application, or it cannot be made, or has no guard.
+        WrongUsage: the application cannot be imported or made, or has no guard.
     """
     module_name, _, name = address.partition(":")
-    found = _attribute(_module(module_name, address), name.removesuffix("()") or "app", address)
-    if name.endswith("()") or not is_walkable(found):
-        found = _made(found, address)
-    if not is_walkable(found):
+    app = _attribute(_module(module_name, address), name.removesuffix("()") or "app", address)
+    if name.endswith("()") or not is_walkable(app):
+        app = _made(app, address)
+    if not is_walkable(app):
         raise WrongUsage(
-            f"{address}: it is of type {type(found).__name__}, "
+            f"{address}: it is of type {type(app).__name__}, "
             "but it must be a FastAPI or Starlette application, or make one"
         )
-    if guarded and not (posts_of(found) or any(one.is_guarded for one in walk(found))):
+    if guarded and not _has_guard(app, address):
         raise WrongUsage(f"{address}: it has no guard; call guard.install(app) where it is made")
-    return found
+    return app
+
+
+def _has_guard(app: object, address: str) -> bool:
+    try:
+        return bool(posts_of(app)) or any(operation.is_guarded for operation in walk(app))
+    except ValueError as error:
+        # A requirement that does not fit its route.
+        raise WrongUsage(f"{address}: {error}") from error
 
 
 def _module(name: str, address: str) -> object:
@@ -56,12 +64,12 @@ def _module(name: str, address: str) -> object:
 
 
 def _attribute(module: object, path: str, address: str) -> object:
-    found = module
+    value = module
     for name in path.split("."):
-        if not hasattr(found, name):
+        if not hasattr(value, name):
             raise WrongUsage(f"{address}: there is no {path!r} in it; {EXPECTED}")
-        found = getattr(found, name)
-    return found
+        value = getattr(value, name)
+    return value
 
 
 def _made(factory: object, address: str) -> object:
@@ -77,20 +85,29 @@ def _made(factory: object, address: str) -> object:
 
 @contextmanager
 def _made_quietly(failure: str) -> Iterator[None]:
-    """Keep somebody else's code from printing into a report, and its errors to one line."""
+    """Send output of imported code to standard error and turn its errors into one line."""
     try:
         with redirect_stdout(sys.stderr):
             yield
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        # The code of somebody else may do anything, sys.exit() too.
-        frames = [one for one in traceback.extract_tb(error.__traceback__) if _is_file(one)]
-        where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if len(frames) > 1 else ""
+        # Imported code may raise anything, also SystemExit.
         reason = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise WrongUsage(f"{failure}: {reason}{where}") from error
+        raise WrongUsage(f"{failure}: {reason}{_place_of(error)}") from error
 
 
-def _is_file(frame: traceback.FrameSummary) -> bool:
-    """Tell whether a frame is of a file, and not of Python's import system."""
-    return not frame.filename.startswith("<") and frame.filename != importlib.__file__
+def _place_of(error: BaseException) -> str:
+    """Return file and line of the application's code in which an error was raised, "" for none."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_of_app(frame)]
+    here = str(Path.cwd())
+    own = [frame for frame in frames if frame.filename.startswith(here + os.sep)] or frames
+    return f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
+
+
+def _is_of_app(frame: traceback.FrameSummary) -> bool:
+    """Tell whether a frame is neither of this module nor of Python's import system."""
+    return not frame.filename.startswith("<") and frame.filename not in {
+        __file__,
+        importlib.__file__,
+    }

@@ -1,4 +1,4 @@
-"""Which tenant a command talks to and as whom, read from the environment."""
+"""The tenant and the application of a command, read from the environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kinde_guard.client import ClientCredentials
 from kinde_guard.vocabulary.errors import ConfigurationError
 from kinde_guard.vocabulary.settings import Settings
 
-DOMAIN: Final = ("KINDE_DOMAIN", "KINDE_ISSUER_URL")
+DOMAIN: Final = ("KINDE_DOMAIN", "KINDE_ISSUER_URL", "KINDE_HOST")
 CALLER: Final = ("KINDE_CLIENT_ID", "KINDE_CLIENT_SECRET")
 MANAGER: Final = ("KINDE_MANAGEMENT_CLIENT_ID", "KINDE_MANAGEMENT_CLIENT_SECRET")
 
@@ -57,10 +57,10 @@ def audiences(environ: Mapping[str, str], given: str | None, *, option: str) -> 
     Raises:
         WrongUsage: neither is there.
     """
-    found = environ.get("KINDE_AUDIENCE", "").split() if given is None else [given.strip()]
-    if not any(found):
+    names = environ.get("KINDE_AUDIENCE", "").split() if given is None else [given.strip()]
+    if not any(names):
         raise WrongUsage(f"no API is named: give {option} AUDIENCE, or set KINDE_AUDIENCE")
-    return found
+    return names
 
 
 def client_credentials(
@@ -71,7 +71,7 @@ def client_credentials(
     Raises:
         WrongUsage: a value makes no sense.
     """
-    # What it logs is told here as well, as the one line in which the command ends.
+    # The message that ends the command contains what is logged.
     logging.getLogger("kinde_guard.client").addHandler(logging.NullHandler())
     try:
         return ClientCredentials(
@@ -85,14 +85,29 @@ def client_credentials(
         raise WrongUsage(str(error)) from error
 
 
+def tenant_issuer(environ: Mapping[str, str]) -> str:
+    """Return the exact issuer of the environment.
+
+    Raises:
+        WrongUsage: the variable is missing, or the domain makes no sense.
+    """
+    domain = next((value for name in DOMAIN if (value := environ.get(name, "").strip())), "")
+    if not domain:
+        raise WrongUsage("KINDE_DOMAIN not set: name the tenant")
+    return _issuer(domain)
+
+
+def _issuer(domain: str) -> str:
+    try:
+        return Settings(domain=domain, audience=None).issuer
+    except ConfigurationError as error:
+        raise WrongUsage(str(error).replace("domain:", "KINDE_DOMAIN:", 1)) from error
+
+
 def _credentials(environ: Mapping[str, str], names: tuple[str, str]) -> Credentials:
-    domain = next((found for name in DOMAIN if (found := environ.get(name, "").strip())), "")
+    domain = next((value for name in DOMAIN if (value := environ.get(name, "").strip())), "")
     values = {"KINDE_DOMAIN": domain} | {name: environ.get(name, "").strip() for name in names}
     missing = [name for name, value in values.items() if not value]
     if missing:
         raise WrongUsage(f"{', '.join(missing)} not set: name the tenant and a machine application")
-    try:
-        issuer = Settings(domain=domain, audience=None).issuer
-    except ConfigurationError as error:
-        raise WrongUsage(str(error).replace("domain:", "KINDE_DOMAIN:", 1)) from error
-    return Credentials(issuer, *(values[name] for name in names))
+    return Credentials(_issuer(domain), *(values[name] for name in names))

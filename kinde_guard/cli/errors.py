@@ -1,4 +1,4 @@
-"""How a command ends when it cannot do what was asked: one line, and an exit code."""
+"""Exceptions that end a command with one line on standard error and an exit code."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typer import TyperException
 
 
 class Finding(TyperException):
-    """The command was understood, and the world is not as it should be: exit code 1."""
+    """The command ran and detected a fault: exit code 1."""
 
 
 class WrongUsage(TyperException):
-    """The command cannot run as it was called or configured: exit code 2."""
+    """The arguments or the configuration are wrong: exit code 2."""
 
     exit_code = 2

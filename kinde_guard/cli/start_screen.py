@@ -1,4 +1,4 @@
-"""What a person reads when local Kinde has started: where it is, whom to be, what to type."""
+"""The start screen of local Kinde: its addresses, its applications, commands to copy."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ TRUST: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 """Where programs look for certificates: OpenSSL, Python and httpx; Python's requests; Node."""
 
 
-def show_start_screen(console: Console, kinde: LocalKinde, *, database: Path | None) -> None:
+def show_start_screen(
+    console: Console, kinde: LocalKinde, *, database: Path | None, env_file: Path | None = None
+) -> None:
     """Print all that a person needs to use ``kinde``.
 
     Parameters:
         console: where to.
         kinde: is running.
         database: the file that keeps it; None if it is in memory.
+        env_file: the file with the variables, if there is one.
     """
     _show(
         console,
@@ -39,6 +42,8 @@ def show_start_screen(console: Console, kinde: LocalKinde, *, database: Path | N
         _field("console", f"{kinde.issuer}/console"),
         _field("state", str(database.absolute()) if database else "in memory, gone at the end"),
     )
+    if env_file is not None:
+        _show(console, "The variables for your application, in this shell", _sourcing(env_file))
     if kinde.ca is not None:
         _show(
             console,
@@ -47,20 +52,24 @@ def show_start_screen(console: Console, kinde: LocalKinde, *, database: Path | N
             "# The first two replace whatever Python trusts otherwise.",
         )
     for application in kinde.applications:
+        if application.type != "m2m":
+            continue
         _show_application(console, application.name, application)
     if kinde.management is not None:
         title = f"{kinde.management.name}: manages this tenant at {kinde.issuer}/api/v1"
         _show_application(console, title, kinde.management)
     _show_command(console, kinde)
-    # Said once more: on a small terminal the first lines have scrolled away.
+    _show_people(console, kinde)
+    # Repeated: on a small terminal the first lines have scrolled away.
     _show(console, f"Open {kinde.issuer}/console to see and change scopes. Ctrl-C ends.")
 
 
 def _show_application(console: Console, title: str, application: Application) -> None:
     lines = [
         _field("client id", application.client_id),
-        _field("client secret", application.client_secret),
     ]
+    if application.client_secret:
+        lines.append(_field("client secret", application.client_secret))
     for api in application.apis:
         many = len(api.scopes) > FEW
         scopes = f"{len(api.scopes)}; the console lists them" if many else _wrapped(api.scopes)
@@ -68,8 +77,28 @@ def _show_application(console: Console, title: str, application: Application) ->
     _show(console, title, *lines)
 
 
+def _show_people(console: Console, kinde: LocalKinde) -> None:
+    """Print who can sign in where, as comments: it follows a command that is pasted."""
+    emails = [user.email for user in kinde.people if user.email]
+    front_end = next((each for each in kinde.applications if each.type == "spa"), None)
+    if not emails or front_end is None:
+        return
+    _show(
+        console,
+        "# People sign in without a password",
+        f"# {_field('front end', front_end.client_id)}",
+        *(f"# {_field('e-mail', email)}" for email in emails),
+        f"# TOKEN=$(kinde-guard token --user {shlex.quote(emails[0])})",
+    )
+
+
+def _sourcing(env_file: Path) -> str:
+    return f"set -a; . {shlex.quote(str(env_file.absolute()))}; set +a"
+
+
 def _show_command(console: Console, kinde: LocalKinde) -> None:
-    application = next((each for each in kinde.applications if each.apis), None)
+    machines = (each for each in kinde.applications if each.type == "m2m" and each.apis)
+    application = next(machines, None)
     if application is None:
         return
     command = token_command(

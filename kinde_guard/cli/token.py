@@ -10,7 +10,8 @@ from datetime import UTC
 from kinde_guard import MalformedToken
 from kinde_guard.cli.credentials import Credentials, audiences, caller, client_credentials
 from kinde_guard.cli.errors import Finding, WrongUsage
-from kinde_guard.client import ClientCredentialsError, TokenGrant
+from kinde_guard.cli.network import START_LOCAL, check_network_settings, is_loopback
+from kinde_guard.client import ClientCredentialsError, TokenEndpointUnavailable, TokenGrant
 from kinde_guard.jose.compact_jws import parse
 from kinde_guard.jose.strict_json import loads
 from kinde_guard.verification.scopes import granted_scopes, scope_names
@@ -31,6 +32,7 @@ def run_token(
         WrongUsage: a variable is missing or makes no sense, or a scope is none.
         Finding: Kinde gives no such token; the message says why.
     """
+    check_network_settings(environ)
     asked = asked_scopes(scopes)
     audience = audiences(environ, api, option="--audience")
     grant = fetched(caller(environ), audience, asked)
@@ -67,7 +69,20 @@ def fetched(
     try:
         return client_credentials(credentials, audience, scopes).fetch()
     except ClientCredentialsError as error:
-        raise Finding(str(error)) from error
+        raise Finding(explain_failure(error, credentials.issuer)) from error
+
+
+def explain_failure(error: ClientCredentialsError, issuer: str) -> str:
+    """Return why there is no token, as one line.
+
+    Args:
+        error: the failure.
+        issuer: the tenant that was asked.
+    """
+    # An answer has a status; without any there is no server.
+    if isinstance(error, TokenEndpointUnavailable) and error.status is None and is_loopback(issuer):
+        return f"no token from {error.url}: {error.problem}; {START_LOCAL}"
+    return str(error)
 
 
 def held_scopes(grant: TokenGrant) -> frozenset[str]:

@@ -8,7 +8,10 @@ from typing import Final, cast
 from fastapi import FastAPI
 from starlette.types import ExceptionHandler
 
+from kinde_guard.local.account_api import account_api_routes
 from kinde_guard.local.console import OnlyServedHosts, console_routes
+from kinde_guard.local.cross_origin import AllowFrontEnds
+from kinde_guard.local.device_authorization import device_authorization_routes
 from kinde_guard.local.discovery import discovery_routes
 from kinde_guard.local.faulty_answers import PlayFaults
 from kinde_guard.local.introspection import introspection_routes
@@ -17,9 +20,22 @@ from kinde_guard.local.oauth_errors import OAuthError, answer_error
 from kinde_guard.local.paths import CollapseSlashes
 from kinde_guard.local.request_counts import CountRequests
 from kinde_guard.local.revocation import revocation_routes
+from kinde_guard.local.sign_in import sign_in_routes
 from kinde_guard.local.tenant import Tenant
 from kinde_guard.local.token_endpoint import token_routes
+from kinde_guard.local.user_profile import user_profile_routes
 from kinde_guard.local.webhooks.observing import SendEvents
+
+OAUTH: Final = (
+    discovery_routes,
+    token_routes,
+    introspection_routes,
+    revocation_routes,
+    device_authorization_routes,
+    user_profile_routes,
+    account_api_routes,
+)
+"""The endpoints for programs, by their modules."""
 
 _building: Final = Lock()
 """Held while routes are made, in which FastAPI changes the warning filters of the whole process and
@@ -41,8 +57,9 @@ def create_app(tenant: Tenant) -> FastAPI:
     """
     app = FastAPI(title="Local Kinde", openapi_url=None, redirect_slashes=False)
     with _building:
-        for routes in (discovery_routes, token_routes, introspection_routes, revocation_routes):
+        for routes in OAUTH:
             app.include_router(routes(tenant))
+        app.router.routes.extend(sign_in_routes(tenant))
         app.mount("/api/v1", management_app(tenant))
         app.router.routes.extend(console_routes(tenant))
     app.add_exception_handler(OAuthError, cast("ExceptionHandler", answer_error))
@@ -50,6 +67,7 @@ def create_app(tenant: Tenant) -> FastAPI:
     app.add_middleware(SendEvents, tenant=tenant)
     app.add_middleware(PlayFaults, faults=tenant.faults)
     app.add_middleware(CountRequests, counts=tenant.requests)
+    app.add_middleware(AllowFrontEnds, store=tenant.store)
     app.add_middleware(CollapseSlashes)
     app.add_middleware(OnlyServedHosts, issuer=tenant.issuer)
     return app

@@ -7,7 +7,9 @@ machines, "Token structure". Two things surprise, and are so on purpose: a machi
 
 from __future__ import annotations
 
+import hashlib
 import uuid
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -100,29 +102,74 @@ def user_claims(
     return without_omitted(claims)
 
 
+@dataclass(frozen=True)
+class Profile:
+    """What an ID token tells of a person."""
+
+    given_name: str = "Ada"
+    family_name: str = "Lovelace"
+    email: str | None = "ada@example.com"
+    picture: str = ""
+    provided_id: str = ""
+    org_codes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Both names."""
+        return f"{self.given_name} {self.family_name}".strip()
+
+
 def id_claims(
-    issuer: str, validity: Validity, *, client_id: str, subject: str
+    issuer: str,
+    validity: Validity,
+    *,
+    client_id: str,
+    subject: str,
+    profile: Profile | None = None,
+    access_token: str | None = None,
+    auth_time: int | None = None,
+    nonce: str | None = None,
 ) -> dict[str, object]:
-    """Return the claims of an ID token: its audience names the issuer, and it has no scopes."""
-    return {
-        "at_hash": "9p2cd3XTK0nrfNFb0GUKSg",
+    """Return the claims of an ID token: its audience names the issuer, and it has no scopes.
+
+    Args:
+        issuer: the tenant.
+        validity: from when until when it holds.
+        client_id: the application.
+        subject: the person's id.
+        profile: the person; None for some person.
+        access_token: what ``at_hash`` is of (OpenID Connect Core, 3.1.3.6); None for another's.
+        auth_time: when the person signed in, in whole seconds; None for when it was issued.
+        nonce: that of the authorization request, if it had one.
+    """
+    person = profile or Profile()
+    claims = {
+        "at_hash": "9p2cd3XTK0nrfNFb0GUKSg" if access_token is None else at_hash(access_token),
         "aud": [issuer, client_id],
-        "auth_time": validity.issued_at,
+        "auth_time": validity.issued_at if auth_time is None else auth_time,
         "azp": client_id,
-        "email": "ada@example.com",
+        "email": OMIT if person.email is None else person.email,
         "exp": validity.expires_at,
-        "family_name": "Lovelace",
-        "given_name": "Ada",
+        "family_name": person.family_name,
+        "given_name": person.given_name,
         "iat": validity.issued_at,
         "iss": issuer,
         "jti": str(uuid.uuid4()),
-        "name": "Ada Lovelace",
-        "org_codes": [],
-        "picture": "",
-        "provided_id": "",
+        "name": person.name,
+        "nonce": OMIT if nonce is None else nonce,
+        "org_codes": list(person.org_codes),
+        "picture": person.picture,
+        "provided_id": person.provided_id,
         "sub": subject,
-        "updated_at": validity.issued_at,
+        "updated_at": validity.issued_at if auth_time is None else auth_time,
     }
+    return without_omitted(claims)
+
+
+def at_hash(access_token: str) -> str:
+    """Return the left half of the token's SHA-256, as OpenID Connect Core, 3.1.3.6, has it."""
+    half = hashlib.sha256(access_token.encode()).digest()[:16]
+    return urlsafe_b64encode(half).rstrip(b"=").decode()
 
 
 def without_omitted(claims: Mapping[str, object]) -> dict[str, object]:

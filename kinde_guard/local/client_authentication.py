@@ -1,6 +1,7 @@
 """Which application is calling: client id and secret from the form body (client_secret_post).
 
-HTTP Basic counts as no authentication, as users report of Kinde.
+HTTP Basic counts as no authentication, as users report of Kinde. A front end or a device has no
+secret: its client id is all that there is to know (RFC 6749, section 3.2.1).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ NOBODY: Final = "-" * 52
 def authenticate(store: Store, form: Form) -> Application:
     """Return the application that the form's credentials belong to, or raise ``InvalidClient``."""
     application = store.application(form.one("client_id"))
+    if application is not None and application.is_public:
+        return application
     expected = application.client_secret if application else NOBODY
     same = hmac.compare_digest(expected.encode(), form.one("client_secret").encode())
     if application is None or not same:

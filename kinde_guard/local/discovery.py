@@ -5,20 +5,30 @@ Kinde serves the key set at two paths; its own clients use either.
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from kinde_guard.local.paths import ENDPOINTS
 from kinde_guard.local.tenant import Tenant
 
+CONFIGURATION: Final = (
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+)
+"""The same document at both paths: OpenID Connect Discovery 1.0, and RFC 8414."""
+
 
 def discovery_routes(tenant: Tenant) -> APIRouter:
     """Return the routes of both documents."""
     router = APIRouter()
 
-    @router.get("/.well-known/openid-configuration")
     async def openid_configuration() -> Response:
         return JSONResponse(configuration(tenant.issuer))
+
+    for path in CONFIGURATION:
+        router.add_api_route(path, openid_configuration)
 
     # No coroutine, hence run in a worker thread: the keys are looked up in the database.
     def jwks() -> Response:
@@ -32,8 +42,7 @@ def discovery_routes(tenant: Tenant) -> APIRouter:
 def configuration(issuer: str) -> dict[str, object]:
     """Return the OpenID Connect discovery document of the tenant at ``issuer``.
 
-    It names the login endpoints because Kinde's clients look for them here and OpenID Connect
-    Discovery requires the first; local Kinde has no login, and answers 404 there.
+    Everything that it names is served.
     """
     return {
         "issuer": issuer,
@@ -44,9 +53,19 @@ def configuration(issuer: str) -> dict[str, object]:
         "end_session_endpoint": f"{issuer}/logout",
         "introspection_endpoint": f"{issuer}/oauth2/introspect",
         "revocation_endpoint": f"{issuer}/oauth2/revoke",
-        "grant_types_supported": ["client_credentials"],
-        "token_endpoint_auth_methods_supported": ["client_secret_post"],
+        "device_authorization_endpoint": f"{issuer}/oauth2/device/auth",
+        "grant_types_supported": [
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:device_code",
+        ],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "none"],
         "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "code_challenge_methods_supported": ["S256"],
+        "scopes_supported": ["openid", "profile", "email", "offline"],
+        "prompt_values_supported": ["login", "create", "none"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
     }

@@ -48,15 +48,20 @@ async def read_form(request: Request) -> Form:
     """Return the form that ``request`` carries, or raise an ``OAuthError``."""
     _check_content_type(request.headers.get("content-type", ""))
     body = await _read_body(request)
+    return parse_parameters(body)
+
+
+def parse_parameters(encoded: bytes, *, what: str = "body") -> Form:
+    """Return the parameters of a body or of a query, or raise ``InvalidForm``."""
     try:
-        text = body.decode()
+        text = encoded.decode()
         if _BROKEN_ESCAPE.search(text):
-            raise InvalidForm("The body holds a broken percent escape.")
+            raise InvalidForm(f"The {what} holds a broken percent escape.")
         pairs = parse_qsl(
             text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS
         )
     except ValueError as error:
-        raise InvalidForm("The body is not UTF-8, or has too many parameters.") from error
+        raise InvalidForm(f"The {what} is not UTF-8, or has too many parameters.") from error
     return Form(pairs)
 
 

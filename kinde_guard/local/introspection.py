@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from kinde_guard.local.active_token import ActiveToken, read_active
+from kinde_guard.local.bearer import bearer_of
 from kinde_guard.local.form import read_form
 from kinde_guard.local.oauth_errors import NO_STORE, InvalidBearer, InvalidForm
 from kinde_guard.local.tenant import Tenant
@@ -24,7 +25,7 @@ def introspection_routes(tenant: Tenant) -> APIRouter:
 
     @router.post("/oauth2/introspect")
     async def introspect(request: Request) -> Response:
-        if await run_in_threadpool(read_active, tenant, _bearer(request)) is None:
+        if await run_in_threadpool(read_active, tenant, bearer_of(request)) is None:
             raise InvalidBearer
         raw = (await read_form(request)).one("token")
         if not raw:
@@ -33,11 +34,6 @@ def introspection_routes(tenant: Tenant) -> APIRouter:
         return JSONResponse(_answer(token), headers=NO_STORE)
 
     return router
-
-
-def _bearer(request: Request) -> str:
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    return credentials.strip() if scheme.lower() == "bearer" else ""
 
 
 def _answer(token: ActiveToken | None) -> dict[str, object]:

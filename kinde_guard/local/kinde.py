@@ -11,7 +11,7 @@ import logging
 import ssl
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -35,12 +35,16 @@ from kinde_guard.local.claims import (
 from kinde_guard.local.clock import Clock
 from kinde_guard.local.faults import Fault, FaultName
 from kinde_guard.local.management_audience import management_audience
+from kinde_guard.local.own_api import checked_audiences, checked_scopes
 from kinde_guard.local.paths import Endpoint
+from kinde_guard.local.people_rights import flag_claim, role_claim
 from kinde_guard.local.seed import AUDIENCE
 from kinde_guard.local.server import LoopbackServer
-from kinde_guard.local.store import Application, NotThere, Store
+from kinde_guard.local.sign_in.people import member
+from kinde_guard.local.store import Application, FlagValue, NotThere, Role, Store, User
 from kinde_guard.local.tenant import Tenant
 from kinde_guard.local.tls import Credentials
+from kinde_guard.local.user_tokens import access_claims
 from kinde_guard.local.webhooks import EVENT_TYPES, Delivery, Event, Source, Webhook
 
 USER_SCOPES: Final = ("openid", "profile", "email", "offline")
@@ -59,15 +63,20 @@ class LocalKinde:
             processes may use one file at a time: they are one tenant under several issuers.
         tls: serve https, with a certificate that clients trust who trust ``ca``.
         clock: epoch seconds, for the times in tokens: the one that ``clock`` follows.
+        audiences: the APIs of the tenant, in place of "Users API"; the first one is ``audience``.
+        scopes: the scopes of each of these APIs, in place of those of "Users API".
+        public_url: the issuer, where clients reach the tenant at another URL than it listens at,
+            such as ``http://kinde:8787`` between containers. ``host`` may then be any address.
 
     Raises:
-        ValueError: the host is not loopback, or the port cannot be.
+        ValueError: the host is not loopback and there is no public URL, the port cannot be, the
+            public URL is none, or an audience or a scope cannot be or is given twice.
 
     Example:
         >>> with LocalKinde() as kinde:
         ...     headers = kinde.authorization(scopes=["read:users"])
         ...     [application.name for application in kinde.applications]
-        ['Back office', 'Reporting']
+        ['Back office', 'Reporting', 'Website', 'Front end']
 
         Over https, as the clients that speak nothing else want it:
 
@@ -89,9 +98,16 @@ class LocalKinde:
         database: str | Path = ":memory:",
         tls: bool = False,
         clock: Callable[[], float] = time.time,
+        audiences: Sequence[str] = (),
+        scopes: Sequence[str] = (),
+        public_url: str | None = None,
     ) -> None:
         tls_context = self._tls_context if tls else None
-        self._server = LoopbackServer(self._open, host=host, port=port, tls=tls_context)
+        self._server = LoopbackServer(
+            self._open, host=host, port=port, tls=tls_context, public_url=public_url
+        )
+        self._audiences = checked_audiences(audiences)
+        self._scopes = checked_scopes(scopes)
         self._serves_tls = tls
         self._host = host
         self._database = database
@@ -182,21 +198,58 @@ class LocalKinde:
 
     @property
     def audience(self) -> str:
-        """The audience of the API that every new tenant has, "Users API"."""
-        return AUDIENCE
+        """The audience of the first API: the first one given, else that of "Users API"."""
+        if self._audiences:
+            return self._audiences[0]
+        known = [api.audience for api in self.store.apis() if not api.is_management_api]
+        return AUDIENCE if AUDIENCE in known or not known else known[0]
 
     @property
     def applications(self) -> list[Application]:
-        """The machine applications, with their secrets and what they were granted.
+        """The applications: machines, websites (``reg``) and front ends (``spa``, no secret).
 
         All but the one that manages the tenant: that is ``management``.
+
+        Example:
+            >>> with LocalKinde() as kinde:
+            ...     [(each.name, each.type) for each in kinde.applications[2:]]
+            [('Website', 'reg'), ('Front end', 'spa')]
         """
-        store = self._tenant.store
-        return [
-            application
-            for application in store.applications()
-            if application.type == "m2m" and application != self.management
-        ]
+        management = self.management
+        return [each for each in self._tenant.store.applications() if each != management]
+
+    @property
+    def people(self) -> list[User]:
+        """The people who may sign in, each with ``id``, ``email`` and ``organizations`` (codes).
+
+        Example:
+            >>> with LocalKinde() as kinde:
+            ...     kinde.people[0].email, kinde.people[0].organizations
+            ('ada@example.com', ('org_1ccfb819462',))
+        """
+        return self._tenant.store.users()
+
+    def allow_callback(self, application: Application | str, *urls: str) -> None:
+        """Let an application be called back at more addresses; once is enough.
+
+        Args:
+            application: it, or its client id.
+            urls: absolute addresses, which sign-ins must name letter for letter. Pages of their
+                origins may then call local Kinde from a browser.
+
+        Raises:
+            ValueError: one is no address to be called back at.
+            NotThere: there is no such application.
+
+        Example:
+            >>> with LocalKinde() as kinde:
+            ...     kinde.allow_callback(kinde.applications[-1], "http://localhost:4321/callback")
+        """
+        self.store.add_callbacks(_client_id(application), urls)
+
+    def allow_logout(self, application: Application | str, *urls: str) -> None:
+        """Let people be led to more addresses when they sign out. See ``allow_callback``."""
+        self.store.add_logouts(_client_id(application), urls)
 
     @property
     def management(self) -> Application | None:
@@ -313,47 +366,73 @@ class LocalKinde:
             self._machine_claims(scopes, audience, client_id, expires_in, claims)
         )
 
-    def user_token(
+    def user_token(  # noqa: PLR0913 - one for each claim that tests vary
         self,
-        scopes: str | Iterable[str] = USER_SCOPES,
+        person: str | User | Iterable[str] | None = None,
         *,
+        scopes: str | Iterable[str] | None = None,
         audience: str | Iterable[str] | None = None,
         client_id: str | None = None,
         subject: str | None = None,
+        org: str | None = None,
         org_code: str | None = None,
         permissions: Iterable[str] | None = None,
+        roles: Iterable[str] | None = None,
+        features: Mapping[str, FlagValue] | None = None,
         expires_in: int = ACCESS_TOKEN_LIFETIME,
         **claims: object,
     ) -> str:
-        """Return a signed-in user's access token.
+        """Return a signed-in person's access token.
+
+        With a person it says what their sign-in to the front end would give: the organization,
+        their permissions and API scopes there, roles, feature flags. Without, it is of a person
+        who holds nothing, and says only what the arguments say.
 
         Args:
-            scopes: the names in ``scp``; a user's token has no ``scope``.
+            person: an e-mail address, an id, or one of ``people``. Anything else is ``scopes``.
+            scopes: the names in ``scp``; a user's token has no ``scope``. None for those that a
+                sign-in asks for.
             audience: one or more; None for "Users API"; () for none, as when no API was asked for.
-            client_id: the application they signed in to; None for some website.
-            subject: their id; None for a new one, ``kp_`` and 32 hex digits.
-            org_code: the organization they signed in to, if any.
-            permissions: theirs in that organization, if any.
+            client_id: the application they signed in to; None for the front end.
+            subject: their id; None for the person's, or a new one: ``kp_`` and 32 hex digits.
+            org: the organization they signed in to; None for the person's first one.
+            org_code: the same.
+            permissions: in place of the person's permissions and API scopes in that organization.
+            roles: keys, in place of the person's roles.
+            features: values by key, in place of the person's feature flags.
             expires_in: seconds; one that is not positive gives an expired token.
             claims: any claims to set or change; ``OMIT`` leaves one out.
+
+        Raises:
+            ValueError: there is no such person, or they do not belong to the organization.
 
         Source: Kinde, "About access tokens".
 
         Example:
             >>> with LocalKinde() as kinde:
+            ...     ada = kinde.user_token("ada@example.com")
+            ...     reader = kinde.user_token(permissions=["read:users"], roles=["analyst"])
             ...     token = kinde.user_token(["openid", "read:users"], org_code="org_1")
         """
-        shape = user_claims(
-            self.issuer,
-            Validity.starting(self._tenant.clock(), expires_in),
-            client_id=client_id or self._website_id,
-            subject=subject or new_user_id(),
-            audience=_audience(audience),
-            scopes=_names(scopes),
-            org_code=org_code,
-            permissions=permissions,
-        )
-        return self._tenant.keys.sign(without_omitted({**shape, **claims}))
+        code = org if org is not None else org_code
+        user = None if person is None else self._person(person)
+        if person is not None and user is None:
+            scopes = _scope_names(person)
+        asked = USER_SCOPES if scopes is None else _names(scopes)
+        if user is not None:
+            shape = self._claims_of(user, client_id, code, self._named(audience), asked, expires_in)
+        else:
+            shape = user_claims(
+                self.issuer,
+                Validity.starting(self._tenant.clock(), expires_in),
+                client_id=client_id or self._website_id,
+                subject=new_user_id(),
+                audience=self._named(audience),
+                scopes=asked,
+                org_code=code,
+            )
+        changes = self._changes(subject, permissions, roles, features)
+        return self._tenant.keys.sign(without_omitted({**shape, **changes, **claims}))
 
     def id_token(
         self,
@@ -495,7 +574,13 @@ class LocalKinde:
     def _open(self, issuer: str) -> FastAPI:
         """Return the application for one run; the state is opened before the first."""
         if self._opened is None or self._opened.store.is_closed:
-            self._opened = Tenant.open(issuer, database=self._database, clock=self._clock)
+            self._opened = Tenant.open(
+                issuer,
+                database=self._database,
+                clock=self._clock,
+                audiences=self._audiences,
+                scopes=self._scopes,
+            )
         if self._serves_tls and self._opened.ca is None:
             # Only now: beside a file that is no tenant's, no authority is to be made.
             self._opened = replace(self._opened, ca=self._trusted().ca)
@@ -524,11 +609,94 @@ class LocalKinde:
             self.issuer,
             Validity.starting(self._tenant.clock(), expires_in),
             client_id=client_id or application.client_id,
-            audience=_audience(audience),
+            audience=self._named(audience),
             scopes=tuple(dict.fromkeys(held)) if scopes is None else _names(scopes),
             org_code=application.org_code,
         )
         return without_omitted({**shape, **claims})
+
+    def _named(self, audience: str | Iterable[str] | None) -> tuple[str, ...]:
+        if audience is None:
+            return (self.audience,)
+        return (audience,) if isinstance(audience, str) else tuple(audience)
+
+    def _person(self, person: str | User | Iterable[str]) -> User | None:
+        """Return the person that is meant; None if it is no person that is named.
+
+        Raises:
+            ValueError: there is no such person.
+        """
+        if isinstance(person, User):
+            return person
+        if not isinstance(person, str):
+            return None
+        store = self._tenant.store
+        if "@" in person:
+            user = store.user_by_email(person)
+        elif person.startswith("kp_"):
+            user = store.user(person)
+        else:
+            return None
+        if user is None:
+            known = ", ".join(str(each.email or each.id) for each in store.users())
+            raise ValueError(f"There is no person {person!r} in this tenant; there are {known}.")
+        return user
+
+    def _claims_of(
+        self,
+        user: User,
+        client_id: str | None,
+        org_code: str | None,
+        audience: tuple[str, ...],
+        scopes: tuple[str, ...],
+        expires_in: int,
+    ) -> dict[str, object]:
+        """Return what the person's sign-in to an application gives."""
+        person = member(user, org_code)
+        if person is None:
+            raise ValueError(
+                f"{user.email or user.id} is suspended, or does not belong to {org_code!r}."
+            )
+        return access_claims(
+            self._tenant,
+            self._front_end(client_id),
+            person.user,
+            org_code=person.org_code,
+            audience=audience,
+            scopes=scopes,
+            expires_in=expires_in,
+        )
+
+    def _front_end(self, client_id: str | None) -> Application:
+        """Return the application of that id, for want of one the first that people sign in to."""
+        known = self.store.application(client_id) if client_id else None
+        order = ("spa", "reg")
+        fronts = [each for kind in order for each in self.applications if each.type == kind]
+        if known is None and not fronts:
+            raise ValueError("This tenant has no application that people sign in to.")
+        return known or fronts[0]
+
+    def _changes(
+        self,
+        subject: str | None,
+        permissions: Iterable[str] | None,
+        roles: Iterable[str] | None,
+        features: Mapping[str, FlagValue] | None,
+    ) -> dict[str, object]:
+        changes: dict[str, object] = {}
+        if subject is not None:
+            changes["sub"] = subject
+        if permissions is not None:
+            changes["permissions"] = list(permissions)
+        if roles is not None:
+            known = {role.key: role for role in self.store.roles()}
+            changes["roles"] = [
+                role_claim(known.get(key) or Role(str(uuid.uuid4()), key, key, "", False))
+                for key in roles
+            ]
+        if features is not None:
+            changes["feature_flags"] = {key: flag_claim(v) for key, v in features.items()}
+        return changes
 
     def _application(self, client_id: str | None) -> Application:
         """Return the application of that id, for want of one the first."""
@@ -536,10 +704,12 @@ class LocalKinde:
         return known or self.applications[0]
 
 
-def _audience(audience: str | Iterable[str] | None) -> tuple[str, ...]:
-    if audience is None:
-        return (AUDIENCE,)
-    return (audience,) if isinstance(audience, str) else tuple(audience)
+def _client_id(application: Application | str) -> str:
+    return application if isinstance(application, str) else application.client_id
+
+
+def _scope_names(given: str | User | Iterable[str]) -> tuple[str, ...]:
+    return () if isinstance(given, User) else _names(given)
 
 
 def _names(scopes: str | Iterable[str]) -> tuple[str, ...]:

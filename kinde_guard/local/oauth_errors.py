@@ -88,6 +88,66 @@ class UnsupportedGrantType(OAuthError):
     sentence = "The authorization grant type is not supported by the authorization server."
 
 
+class InvalidGrant(OAuthError):
+    """The code, refresh token or device code is unknown, expired, used, or another client's."""
+
+    error = "invalid_grant"
+    sentence = (
+        "The provided authorization grant (e.g., authorization code, resource owner credentials)"
+        " or refresh token is invalid, expired, revoked, does not match the redirection URI used"
+        " in the authorization request, or was issued to another client."
+    )
+
+
+class UnsupportedResponseType(OAuthError):
+    """Another response type than a code was asked for."""
+
+    error = "unsupported_response_type"
+    sentence = "The authorization server does not support obtaining a token using this method."
+
+
+class LoginRequired(OAuthError):
+    """Nothing may be shown, and the person is not signed in (OpenID Connect Core, 3.1.2.6)."""
+
+    error = "login_required"
+    sentence = "User authentication is required"
+
+
+class AccessDenied(OAuthError):
+    """The person or the tenant does not let the application sign in."""
+
+    error = "access_denied"
+    sentence = "The resource owner or authorization server denied the request."
+
+
+class RequestNotSupported(OAuthError):
+    """The request is one by value or by reference (OpenID Connect Core, 6)."""
+
+    error = "request_not_supported"
+    sentence = "The OP does not support use of the request parameter."
+
+
+class AuthorizationPending(OAuthError):
+    """The person has not decided yet (RFC 8628, section 3.5)."""
+
+    error = "authorization_pending"
+    sentence = "The authorization request is still pending."
+
+
+class SlowDown(OAuthError):
+    """The device asks more often than it was told (RFC 8628, section 3.5)."""
+
+    error = "slow_down"
+    sentence = "The authorization request is still pending, and is asked for too often."
+
+
+class ExpiredDeviceCode(OAuthError):
+    """The device code has expired (RFC 8628, section 3.5)."""
+
+    error = "expired_token"
+    sentence = "The device code has expired."
+
+
 class InvalidBearer(OAuthError):
     """The bearer token of a request is missing, or is no active access token (RFC 6750)."""
 

@@ -22,6 +22,7 @@ from kinde_guard.local.oauth_errors import (
     UnauthorizedClient,
 )
 from kinde_guard.local.tenant import Tenant
+from kinde_guard.local.user_tokens import revoke_refresh_token
 
 
 def revocation_routes(tenant: Tenant) -> APIRouter:
@@ -47,6 +48,8 @@ def _revoke(tenant: Tenant, form: Form) -> None:
     raw = form.one("token")
     if not raw:
         raise InvalidForm("Request parameter 'token' is missing.")
+    if revoke_refresh_token(tenant, client, raw):
+        return
     token = read_active(tenant, raw)
     if token is None:
         return

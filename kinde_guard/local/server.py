@@ -15,6 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,9 +25,10 @@ try:
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 except ModuleNotFoundError as error:
-    hint = "Local Kinde needs uvicorn: install kinde-guard[local]."
+    hint = "Local Kinde needs uvicorn: install kinde-guard with its extra local."
     raise ModuleNotFoundError(hint, name=error.name) from error
 
+LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "::1")
 START_TIMEOUT: Final = 30.0
 STOP_TIMEOUT: Final = 10.0
 GRACE: Final = 1
@@ -47,9 +49,11 @@ class LoopbackServer:
         host: a loopback address, or "localhost", which is served at 127.0.0.1.
         port: 0 takes a free one at the first start and keeps it.
         tls: called at each start; returns the server's end of TLS. None serves plain http.
+        public_url: the URL at which clients reach the server; None for the one it listens at. With
+            it the host may be any address.
 
     Raises:
-        ValueError: the host is not loopback, or the port cannot be.
+        ValueError: the host is not loopback and there is no public URL, or the port cannot be.
 
     Example:
         >>> import httpx
@@ -70,11 +74,13 @@ class LoopbackServer:
         host: str = "127.0.0.1",
         port: int = 0,
         tls: Callable[[], ssl.SSLContext] | None = None,
+        public_url: str | None = None,
     ) -> None:
         if not 0 <= port <= 65_535:
             raise ValueError(f"port must be from 0 to 65535; got {port!r}.")
         self._make_app = make_app
-        self._address = _loopback_address(host)
+        self._public_url = None if public_url is None else checked_public_url(public_url, tls=tls)
+        self._address = _address(host, is_public=public_url is not None)
         self._host = host
         self._port = port
         self._tls = tls
@@ -87,7 +93,9 @@ class LoopbackServer:
 
     @property
     def url(self) -> str:
-        """The URL that is served, without a trailing slash."""
+        """The URL at which clients reach the server, without a trailing slash."""
+        if self._public_url is not None:
+            return self._public_url
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{'http' if self._tls is None else 'https'}://{host}:{self._port}"
 
@@ -203,16 +211,46 @@ class _Serving(uvicorn.Server):
         return offering
 
 
-def _loopback_address(host: str) -> str:
+def _address(host: str, *, is_public: bool) -> str:
     if host == "localhost":
         return "127.0.0.1"
     try:
-        is_loopback = ipaddress.ip_address(host).is_loopback and "%" not in host
+        address = ipaddress.ip_address(host)
+        is_good = (is_public or address.is_loopback) and "%" not in host
     except ValueError:
-        is_loopback = False
-    if not is_loopback:
+        is_good = False
+    if not is_good:
         raise ValueError(
             f"host must be a loopback address such as 127.0.0.1, ::1 or localhost; got {host!r}."
-            " Local Kinde hands out tokens: it is for this machine only."
+            " Local Kinde hands out tokens: it is for this machine only. To listen at another"
+            " address, such as 0.0.0.0 in a container, give the public URL too: the one at which"
+            " clients reach it, such as http://kinde:8787."
         )
     return host
+
+
+def checked_public_url(given: str, *, tls: object) -> str:
+    """Return a public URL without a trailing slash.
+
+    Args:
+        given: the URL.
+        tls: what serves https, None for plain http.
+
+    Raises:
+        ValueError: it is no URL of a host alone, or https cannot be served under it.
+    """
+    expected = "an http:// or https:// URL of a host and port alone, such as http://kinde:8787"
+    try:
+        url = urlsplit(given)
+        host, _ = url.hostname or "", url.port
+    except ValueError:
+        raise ValueError(f"public_url: {given!r} was given, but it must be {expected}") from None
+    is_bare = url.path in {"", "/"} and not set("?#@ ") & set(given) and given.isascii()
+    if url.scheme not in {"http", "https"} or not is_bare or not host or not given.isprintable():
+        raise ValueError(f"public_url: {given!r} was given, but it must be {expected}")
+    if tls is not None and (url.scheme != "https" or host not in LOOPBACK_NAMES):
+        raise ValueError(
+            f"public_url: {given!r} was given, but with TLS it must be https:// at a loopback"
+            " host: local Kinde's certificate authority vouches for this machine only"
+        )
+    return f"{url.scheme}://{url.netloc.lower()}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from kinde_guard.local.clock import Clock
+from kinde_guard.local.device_codes import DeviceCodes
 from kinde_guard.local.faults import Faults
 from kinde_guard.local.management_audience import management_audiences
 from kinde_guard.local.paths import Endpoint
@@ -33,6 +34,7 @@ class Tenant:
     faults: Faults = field(default_factory=Faults)
     requests: Counter[Endpoint] = field(default_factory=Counter)
     webhooks: Webhooks = field(default_factory=Webhooks)
+    device_codes: DeviceCodes = field(default_factory=DeviceCodes)
 
     @classmethod
     def open(
@@ -41,6 +43,8 @@ class Tenant:
         *,
         database: str | Path = ":memory:",
         clock: Callable[[], float] = time.time,
+        audiences: Sequence[str] = (),
+        scopes: Sequence[str] = (),
     ) -> Self:
         """Open the tenant in ``database``, made and seeded first if there is none.
 
@@ -49,6 +53,8 @@ class Tenant:
             database: ":memory:", or the file that keeps applications, scopes and signing keys.
                 Several processes may have it open, each under an issuer of its own.
             clock: epoch seconds, for the times in tokens.
+            audiences: APIs that the tenant has, besides those that the file keeps.
+            scopes: the scopes of these APIs; none for those of the demo.
 
         Raises:
             StoreError: the file cannot be used.
@@ -60,7 +66,7 @@ class Tenant:
         """
         store = Store(database, management_audiences=management_audiences(issuer))
         try:
-            seed(store)
+            seed(store, audiences=audiences, scopes=scopes)
             clock = clock if isinstance(clock, Clock) else Clock(clock)
             return cls(issuer, store, StoredKeys(store), clock)
         except BaseException:

@@ -1,6 +1,7 @@
-"""``POST /oauth2/token``: client-credentials tokens, with all granted scopes or a chosen subset.
+"""``POST /oauth2/token``: tokens for machines, and for people who signed in.
 
-What is asked for is decided in one order: the grant, the client, the audience, the scopes. The
+A machine gets all granted scopes or a chosen subset. What it asks for is decided in one order: the
+grant, the client, the audience, the scopes. The
 ``aud`` of a token holds the words in which it was asked for, so that the client finds them there,
 whichever spelling of the Management API's audience it uses. Source: RFC 6749, section 4.4, and
 Kinde's pages on machine-to-machine tokens and their errors.
@@ -19,11 +20,13 @@ from starlette.responses import JSONResponse, Response
 
 from kinde_guard.local.claims import Validity, machine_claims
 from kinde_guard.local.client_authentication import authenticate
+from kinde_guard.local.device_authorization import DEVICE_TYPES
 from kinde_guard.local.form import Form, read_form
 from kinde_guard.local.management_audience import spellings
 from kinde_guard.local.oauth_errors import (
     NO_STORE,
     InvalidForm,
+    InvalidGrant,
     InvalidScope,
     UnauthorizedClient,
     UnsupportedGrantType,
@@ -31,9 +34,15 @@ from kinde_guard.local.oauth_errors import (
 )
 from kinde_guard.local.store import Application, ApplicationType
 from kinde_guard.local.tenant import Tenant
+from kinde_guard.local.user_tokens import answer, redeem_code, redeem_refresh_token
+
+DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 
 GRANT_TYPES: Final[Mapping[str, frozenset[ApplicationType]]] = {
     "client_credentials": frozenset({"m2m"}),
+    "authorization_code": frozenset({"spa", "reg"}),
+    "refresh_token": frozenset({"spa", "reg", "device"}),
+    DEVICE_GRANT: DEVICE_TYPES,
 }
 """The grants that are served, each with the types of application that may use it."""
 
@@ -54,18 +63,30 @@ def token_routes(tenant: Tenant) -> APIRouter:
     @router.post("/oauth2/token")
     async def token(request: Request) -> Response:
         form = await read_form(request)
-        answer = await run_in_threadpool(lambda: issue(tenant, decide(tenant, form)))
+        answer = await run_in_threadpool(_answer, tenant, form)
         return JSONResponse(answer, headers=NO_STORE)
 
     return router
 
 
-def decide(tenant: Tenant, form: Form) -> Grant:
-    """Return what the request may have, or raise an ``OAuthError``."""
+def _answer(tenant: Tenant, form: Form) -> dict[str, object]:
+    if form.one("grant_type") == "client_credentials":
+        return issue(tenant, decide(tenant, form))
+    application = _check_client(tenant, form)
+    return PEOPLE[form.one("grant_type")](tenant, application, form)
+
+
+def _check_client(tenant: Tenant, form: Form) -> Application:
     allowed_types = _application_types(form.one("grant_type"))
     application = authenticate(tenant.store, form)
     if application.type not in allowed_types:
         raise UnauthorizedClient("Applications of its type may not use this grant.")
+    return application
+
+
+def decide(tenant: Tenant, form: Form) -> Grant:
+    """Return what a machine's request may have, or raise an ``OAuthError``."""
+    application = _check_client(tenant, form)
     audience = form.words("audience")
     held = _held_scopes(application, audience, spellings(tenant.issuer))
     asked = form.words("scope")
@@ -93,6 +114,29 @@ def issue(tenant: Tenant, grant: Grant) -> dict[str, object]:
         "scope": " ".join(grant.scopes),
         "token_type": "bearer",
     }
+
+
+def _redeem_device_code(tenant: Tenant, application: Application, form: Form) -> dict[str, object]:
+    """Answer the device's question (RFC 8628, section 3.4)."""
+    code = form.one("device_code")
+    if not code:
+        raise InvalidForm("Request parameter 'device_code' is missing.")
+    sign_in_id = tenant.device_codes.redeem(
+        code, client_id=application.client_id, now=tenant.clock()
+    )
+    with tenant.store.transaction():
+        sign_in = tenant.store.sign_in(sign_in_id)
+        if sign_in is None:
+            raise InvalidGrant("The person may not sign in any more.")
+        return answer(tenant, application, sign_in)
+
+
+PEOPLE: Final = {
+    "authorization_code": redeem_code,
+    "refresh_token": redeem_refresh_token,
+    DEVICE_GRANT: _redeem_device_code,
+}
+"""The grants of people who signed in."""
 
 
 def _application_types(grant_type: str) -> frozenset[ApplicationType]:

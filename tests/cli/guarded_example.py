@@ -53,6 +53,14 @@ async def me(token: Annotated[AccessToken, Security(current_token, scopes=["open
 
 guard.install(app)
 
+reads_users = FastAPI()
+guard.install(reads_users)
+
+
+@reads_users.get("/users", dependencies=[Depends(require_scopes("read:users"))])
+async def read_users() -> None: ...
+
+
 no_scopes = FastAPI()
 guard.install(no_scopes)
 

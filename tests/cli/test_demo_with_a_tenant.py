@@ -1,4 +1,4 @@
-"""``kinde-guard demo`` with KINDE_DOMAIN set: that tenant is used, asked no more than needed.
+"""``kinde-guard demo --tenant``: that tenant is used, asked no more than needed.
 
 Local Kinde stands in for the real tenant, at the end of the same wire.
 """
@@ -39,7 +39,7 @@ def environment_of(kinde: LocalKinde, application: Application, **changes: str) 
 
 
 def report_for(kinde: LocalKinde, application: Application) -> dict[str, Any]:
-    ended = run("demo", "--once", "--json", **environment_of(kinde, application))
+    ended = run("demo", "--tenant", "--once", "--json", **environment_of(kinde, application))
     assert (ended.returncode, ended.stderr) == (0, "")
     report: dict[str, Any] = json.loads(ended.stdout)
     return report
@@ -85,7 +85,7 @@ def test_application_without_the_example_scopes_skips_the_subset(kinde: LocalKin
     api = kinde.store.add_api("Other API", "https://other.example")
     kinde.store.authorise(stranger.client_id, api)
     environ = environment_of(kinde, stranger, KINDE_AUDIENCE="https://other.example")
-    ended = run("demo", "--once", "--json", **environ)
+    ended = run("demo", "--tenant", "--once", "--json", **environ)
     answers = {line["name"]: line for line in json.loads(ended.stdout)["answers"]}
     assert ended.returncode == 0
     assert (answers["all_read"]["status"], answers["all_read"]["reason"]) == (
@@ -96,24 +96,24 @@ def test_application_without_the_example_scopes_skips_the_subset(kinde: LocalKin
 
 
 def test_table_says_how_many_were_skipped(kinde: LocalKinde) -> None:
-    ended = run("demo", "--once", **environment_of(kinde, kinde.applications[0]))
+    ended = run("demo", "--tenant", "--once", **environment_of(kinde, kinde.applications[0]))
     assert "\n12 answers, all as expected; 10 skipped.\n" in ended.stdout
 
 
 @pytest.mark.parametrize("missing", ["KINDE_CLIENT_ID", "KINDE_CLIENT_SECRET", "KINDE_AUDIENCE"])
 def test_missing_variable_is_one_line_and_exit_code_2(kinde: LocalKinde, missing: str) -> None:
     environ = environment_of(kinde, kinde.applications[0]) | {missing: " "}
-    ended = run("demo", "--once", **environ)
+    ended = run("demo", "--tenant", "--once", **environ)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        f"kinde-guard: KINDE_DOMAIN is set, but not {missing}:"
-        " set all four to use a tenant, none to use local Kinde\n"
+        f"kinde-guard: --tenant needs {missing}: set all of KINDE_DOMAIN, KINDE_CLIENT_ID,"
+        " KINDE_CLIENT_SECRET, KINDE_AUDIENCE, or leave --tenant out to use local Kinde\n"
     )
 
 
 def test_domain_that_makes_no_sense_is_one_line_and_exit_code_2(kinde: LocalKinde) -> None:
     environ = environment_of(kinde, kinde.applications[0], KINDE_DOMAIN="http://acme.example")
-    ended = run("demo", "--once", **environ)
+    ended = run("demo", "--tenant", "--once", **environ)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("kinde-guard: domain: 'http://acme.example' was given")
     assert ended.stderr.count("\n") == 1
@@ -123,7 +123,9 @@ def test_tenant_out_of_reach_is_one_line_and_exit_code_1(kinde: LocalKinde) -> N
     application = kinde.applications[0]
     with LocalKinde() as gone:
         issuer = gone.issuer
-    ended = run("demo", "--once", **environment_of(kinde, application, KINDE_DOMAIN=issuer))
+    ended = run(
+        "demo", "--tenant", "--once", **environment_of(kinde, application, KINDE_DOMAIN=issuer)
+    )
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
         f"kinde-guard: no key set at {issuer}/.well-known/jwks; is KINDE_DOMAIN right?\n"
@@ -133,7 +135,7 @@ def test_tenant_out_of_reach_is_one_line_and_exit_code_1(kinde: LocalKinde) -> N
 def test_refused_credentials_are_one_line_without_the_secret(kinde: LocalKinde) -> None:
     application = kinde.applications[0]
     environ = environment_of(kinde, application, KINDE_CLIENT_SECRET="not-the-secret")
-    ended = run("demo", "--once", **environ)
+    ended = run("demo", "--tenant", "--once", **environ)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith(
         f"kinde-guard: {kinde.issuer}/oauth2/token gives no token: 401, invalid_client ("
@@ -154,7 +156,7 @@ def test_token_endpoint_out_of_order_is_one_line_and_exit_code_1(
     kinde: LocalKinde, fault: Any, says: str
 ) -> None:
     with kinde.fail(fault, endpoint="token"):
-        ended = run("demo", "--once", **environment_of(kinde, kinde.applications[0]))
+        ended = run("demo", "--tenant", "--once", **environment_of(kinde, kinde.applications[0]))
     assert (ended.returncode, ended.stdout) == (1, "")
     assert says in ended.stderr
     assert ended.stderr.count("\n") == 1
@@ -162,7 +164,7 @@ def test_token_endpoint_out_of_order_is_one_line_and_exit_code_1(
 
 def test_token_that_the_guard_refuses_is_one_line_and_exit_code_1() -> None:
     with LocalKinde(clock=lambda: 1_000_000_000) as kinde:
-        ended = run("demo", "--once", **environment_of(kinde, kinde.applications[0]))
+        ended = run("demo", "--tenant", "--once", **environment_of(kinde, kinde.applications[0]))
         issuer = kinde.issuer
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
@@ -174,8 +176,20 @@ def test_interrupt_while_the_tenant_is_slow_ends_cleanly(kinde: LocalKinde) -> N
     before = kinde.token_requests
     with (
         kinde.fail("slow", endpoint="token", seconds=30),
-        serving("demo", **environment_of(kinde, kinde.applications[0])) as command,
+        serving("demo", "--tenant", **environment_of(kinde, kinde.applications[0])) as command,
     ):
         while kinde.token_requests == before:
             time.sleep(0.02)
         assert command.end_with(signal.SIGINT) == (130, "")
+
+
+def test_without_the_option_the_tenant_of_the_environment_is_asked_nothing(
+    kinde: LocalKinde,
+) -> None:
+    before = kinde.token_requests, kinde.jwks_requests
+    ended = run("demo", "--once", "--json", **environment_of(kinde, kinde.applications[0]))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    report = json.loads(ended.stdout)
+    assert report["issuer"] != kinde.issuer
+    assert not [line for line in report["answers"] if line["skipped"]]
+    assert (kinde.token_requests, kinde.jwks_requests) == before

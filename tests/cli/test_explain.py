@@ -29,7 +29,7 @@ FAIL  expiry     found     expired 3 min ago (DATE)
 ok    issued     1 d ago (DATE)
 ok    issuer     ISSUER
 ok    audience   https://api.demo.example
-ok    names      azp, jti: text, as they should be
+ok    types      azp, jti: text, as expected
 FAIL  scopes     found     read:roles
                  expected  read:users; missing: read:users
                  in Kinde: Settings > Applications > the application > APIs >
@@ -269,3 +269,33 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
 def test_settings_that_are_missing_are_one_line_and_exit_code_2(command: Command) -> None:
     ended = command("explain", "x", KINDE_AUDIENCE="")
     assert ended == (2, "", "kinde-guard: set the environment variable KINDE_AUDIENCE\n")
+
+
+def test_scope_that_is_a_permission_of_the_user_is_noticed(
+    command: Command, kinde: LocalKinde
+) -> None:
+    token = kinde.user_token(permissions=["read:users"])
+    code, told = explained(command, token, *asked("GET /users"))
+    checks = told["checks"]
+    assert isinstance(checks, list)
+    assert (code, told["reason"], checks[-1]["remedy"]) == (
+        1,
+        "insufficient_scope",
+        "the token's permissions hold read:users, where Kinde puts a user's API scopes: make the"
+        " guard with permissions_as_scopes=True, and they count as scopes",
+    )
+
+
+def test_user_without_the_permission_is_told_of_role_toggle_and_setting(
+    command: Command, kinde: LocalKinde
+) -> None:
+    _, told = explained(command, kinde.user_token(), *asked("GET /users"))
+    checks = told["checks"]
+    assert isinstance(checks, list)
+    for part in (
+        "give the user read:users, through a role or directly",
+        "'Include API scopes in the permissions claim'",
+        "permissions_as_scopes=True",
+        "sign in again",
+    ):
+        assert part in checks[-1]["remedy"]

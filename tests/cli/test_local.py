@@ -60,26 +60,51 @@ def test_json_is_one_line_with_all_that_a_program_needs() -> None:
     with serving("local", "--port", "0", "--json") as command:
         said = described(command)
         issuer, management = said["issuer"], said["management"]
-        for application in said["applications"]:
+        for application in said["applications"][:2]:
             answer = ask(said, application, AUDIENCE)
             assert answer["scope"].split() == application["apis"][0]["scopes"]
         token = ask(said, management, management["audience"])["access_token"]
         apis = httpx.get(f"{issuer}/api/v1/apis", headers={"Authorization": f"Bearer {token}"})
         assert AUDIENCE in {api["audience"] for api in apis.json()["apis"]}
     assert issuer.startswith("http://127.0.0.1:")
+    environ, people = said.pop("environment"), said.pop("people")
+    machine, front_end = said["applications"][0], said["applications"][-1]
+    assert environ == {
+        "KINDE_DOMAIN": issuer,
+        "KINDE_ISSUER_URL": issuer,
+        "KINDE_AUDIENCE": AUDIENCE,
+        "KINDE_CLIENT_ID": machine["client_id"],
+        "KINDE_CLIENT_SECRET": machine["client_secret"],
+        "KINDE_MANAGEMENT_CLIENT_ID": management["client_id"],
+        "KINDE_MANAGEMENT_CLIENT_SECRET": management["client_secret"],
+        "KINDE_FRONTEND_CLIENT_ID": front_end["client_id"],
+    }
+    assert people[0]["email"] == "ada@example.com"
+    assert {*people[0]} == {"id", "email", "organizations"}
+    assert front_end.pop("client_secret") is None
     for client in (management, *said["applications"]):
         assert re.fullmatch("[0-9a-f]{32}", client.pop("client_id"))
-        assert re.fullmatch("[A-Za-z0-9]{52}", client.pop("client_secret"))
+        secret = client.pop("client_secret", None)
+        assert client is front_end or re.fullmatch("[A-Za-z0-9]{52}", secret)
+    nothing = [{"audience": AUDIENCE, "scopes": []}]
     assert said == {
         "issuer": issuer,
         "ca": None,
+        "audience": AUDIENCE,
         "management": {"audience": f"{issuer}/api"},
         "applications": [
-            {"name": "Back office", "apis": [{"audience": AUDIENCE, "scopes": list(SCOPES)}]},
+            {
+                "name": "Back office",
+                "type": "m2m",
+                "apis": [{"audience": AUDIENCE, "scopes": list(SCOPES)}],
+            },
             {
                 "name": "Reporting",
+                "type": "m2m",
                 "apis": [{"audience": AUDIENCE, "scopes": ["read:users", "read:roles"]}],
             },
+            {"name": "Website", "type": "reg", "apis": nothing},
+            {"name": "Front end", "type": "spa", "apis": nothing},
         ],
     }
 
@@ -158,6 +183,7 @@ def test_the_screen_says_what_it_is_for_where_it_is_and_whom_to_be() -> None:
         "A token for Back office, in \\$TOKEN\n"
     )
     assert re.match(expected, "\n".join(lines))
+    assert "  # TOKEN=$(kinde-guard token --user ada@example.com)" in lines
     assert lines[1].startswith("  issuer         http://127.0.0.1:")
     assert re.fullmatch(f"Open {issuer}/console to .*[.] Ctrl-C ends[.]", lines[-1])
     assert max(len(line) for line in lines) <= 80
@@ -225,6 +251,7 @@ def test_taken_port_is_one_line_and_exit_code_1() -> None:
 def test_host_beyond_loopback_is_one_line_and_exit_code_2() -> None:
     said = one_line(run("local", "--host", "0.0.0.0"), 2)
     assert said.startswith("kinde-guard: host must be a loopback address")
+    assert "give --public-url URL too" in said
 
 
 def test_a_file_that_is_no_tenants_is_one_line_and_exit_code_2(tmp_path: Path) -> None:

@@ -209,7 +209,8 @@ def test_revoking_from_an_application_that_is_not_authorized_has_nothing_to_do(
         ),
         (
             ("grant", "Reporting", "read:users", "create:user"),
-            "Users API has no scope 'create:user'; did you mean 'create:users'?",
+            "Users API has no scope 'create:user'; did you mean 'create:users'?; `kinde-guard"
+            " scopes apply MODULE:APP` adds the scopes that an application's code requires",
         ),
         (
             ("revoke", "Reporting", "x", "y"),
@@ -277,7 +278,6 @@ def test_caller_that_manages_nothing_is_told_so(
         (("list",), {"KINDE_AUDIENCE": "a b"}, "KINDE_AUDIENCE names several APIs: choose one"),
         (("list", "--ask"), {}, "--ask gets a token of an application: name the application"),
         (("grant", "Reporting"), {}, "Missing argument 'SCOPE...'"),
-        ((), {}, "Missing command."),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(
@@ -321,3 +321,9 @@ def _of_management(kinde: LocalKinde, *keys: str) -> tuple[str, str, list[str]]:
     assert kinde.management is not None
     (api,) = [one for one in kinde.store.apis() if one.is_management_api]
     return kinde.management.client_id, api.id, [s.id for s in api.scopes if s.key in keys]
+
+
+def test_no_command_shows_the_commands(kinde: LocalKinde, cli: Command) -> None:
+    ended = cli("scopes", **of_manager(kinde))
+    assert (ended.code, ended.err) == (0, "")
+    assert "apply   Add the scopes that code requires to those in Kinde." in ended.out

@@ -12,7 +12,7 @@ import pytest
 from fastapi import Depends, FastAPI
 
 from kinde_guard import require_scopes
-from kinde_guard.cli.scopes.wanted import MAX_DESCRIPTION, Wanted, wanted_scopes
+from kinde_guard.cli.scopes.required_scopes import MAX_DESCRIPTION, RequiredScope, required_scopes
 from kinde_guard.local import LocalKinde
 from tests.cli import guarded_example
 from tests.cli.in_process import Command, Ended, command
@@ -23,7 +23,7 @@ APP = "tests.cli.guarded_example:app"
 ADDED = {
     "read:reports": "Show the year's report. It is long",
     "admin": "Show the year's report. It is long",
-    "watch:users": "WS /feed",
+    "watch:users": "",
 }
 UNUSED = ["update:users", "delete:users", "read:roles", "update:roles"]
 
@@ -53,13 +53,13 @@ def one_line(ended: Ended, code: int) -> str:
 
 
 def test_scopes_of_routers_mounts_and_websockets_are_found_with_their_routes() -> None:
-    assert wanted_scopes(guarded_example.app) == [
-        Wanted("read:users", "List users; Add a user", ("GET /users", "POST /users")),
-        Wanted("create:users", "Add a user", ("POST /users",)),
-        Wanted("read:reports", ADDED["read:reports"], ("GET /reports/yearly",)),
-        Wanted("admin", ADDED["admin"], ("GET /reports/yearly",)),
-        Wanted("watch:users", "WS /feed", ("WS /feed",)),
-        Wanted("openid", "GET /me", ("GET /me",)),
+    assert required_scopes(guarded_example.app) == [
+        RequiredScope("read:users", "List users; Add a user", ("GET /users", "POST /users")),
+        RequiredScope("create:users", "Add a user", ("POST /users",)),
+        RequiredScope("read:reports", ADDED["read:reports"], ("GET /reports/yearly",)),
+        RequiredScope("admin", ADDED["admin"], ("GET /reports/yearly",)),
+        RequiredScope("watch:users", "", ("WS /feed",)),
+        RequiredScope("openid", "", ("GET /me",)),
     ]
 
 
@@ -69,11 +69,11 @@ def test_description_of_a_scope_of_many_routes_is_cut_between_summaries() -> Non
         app.get(
             f"/{number}", summary=f"Summary {number}", dependencies=[Depends(require_scopes("a"))]
         )(lambda: None)
-    (wanted,) = wanted_scopes(app)
-    assert len(wanted.description) <= MAX_DESCRIPTION
-    assert wanted.description.startswith("Summary 0; Summary 1; ")
-    assert wanted.description.split("; ")[-1] == "Summary 16"
-    assert len(wanted.routes) == 40
+    (required,) = required_scopes(app)
+    assert len(required.description) <= MAX_DESCRIPTION
+    assert required.description.startswith("Summary 0; Summary 1; ")
+    assert required.description.split("; ")[-1] == "Summary 16"
+    assert len(required.routes) == 40
 
 
 # diff
@@ -86,7 +86,7 @@ def test_diff_shows_what_is_missing_and_unused_and_ends_in_1(
     ended = cli("scopes", "diff", APP, **of_manager(kinde))
     assert (ended.code, ended.err) == (1, "")
     assert [line.rstrip() for line in ended.out.splitlines()] == [
-        "Users API https://api.demo.example: 2 scopes in code and Kinde alike",
+        "Users API https://api.demo.example: 2 scopes both in code and in Kinde",
         "Scope         Is       Description, routes",
         "─────────────────────────────────────────────────────────",
         "read:reports  missing  Show the year's report. It is long",
@@ -119,7 +119,7 @@ def test_diff_as_json(kinde: LocalKinde, cli: Command) -> None:
     said = json.loads(ended.out)
     assert said["missing"][2] == {
         "scope": "watch:users",
-        "description": "WS /feed",
+        "description": "",
         "routes": ["WS /feed"],
     }
     assert [one["scope"] for one in said["missing"]] == list(ADDED)
@@ -127,6 +127,46 @@ def test_diff_as_json(kinde: LocalKinde, cli: Command) -> None:
     assert said["in_both"] == ["read:users", "create:users"]
     assert said["of_sign_in"] == ["openid"]
     assert said["api"] == {"name": "Users API", "audience": kinde.audience}
+
+
+UNUSED_ONLY = "tests.cli.guarded_example:reads_users"
+
+
+def test_diff_that_finds_unused_scopes_alone_ends_in_0(kinde: LocalKinde, cli: Command) -> None:
+    ended = cli("scopes", "diff", UNUSED_ONLY, **of_manager(kinde))
+    assert (ended.code, ended.err) == (0, "")
+    assert "create:users  unused" in ended.out
+
+
+def test_diff_of_missing_scopes_only_leaves_the_unused_out(kinde: LocalKinde, cli: Command) -> None:
+    ended = cli("scopes", "diff", APP, "--missing-only", **of_manager(kinde))
+    assert (ended.code, ended.err) == (1, "")
+    assert "watch:users   missing" in ended.out
+    assert "unused" not in ended.out
+    ended = cli("scopes", "diff", UNUSED_ONLY, "--missing-only", **of_manager(kinde))
+    assert (ended.code, ended.err, ended.out) == (
+        0,
+        "",
+        "Users API https://api.demo.example: 1 scope both in code and in Kinde\n"
+        "Kinde has every scope that the code requires.\n",
+    )
+
+
+def test_diff_of_missing_scopes_only_as_json_has_no_unused(kinde: LocalKinde, cli: Command) -> None:
+    ended = cli("scopes", "diff", APP, "--missing-only", "--json", **of_manager(kinde))
+    said = json.loads(ended.out)
+    assert (ended.code, [one["scope"] for one in said["missing"]]) == (1, list(ADDED))
+    assert said["unused"] == []
+
+
+def test_diff_without_a_scope_in_common_has_a_sentence_of_its_own(
+    kinde: LocalKinde, cli: Command
+) -> None:
+    address = "tests.cli.guarded_example:no_scopes"
+    ended = cli("scopes", "diff", address, **of_manager(kinde))
+    assert ended.out.startswith(
+        "Users API https://api.demo.example: code and Kinde have no scope in common\n"
+    )
 
 
 # apply

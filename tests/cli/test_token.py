@@ -86,6 +86,17 @@ def test_wrong_secret_is_one_line_that_does_not_show_it(
     assert "not-the-secret" not in ended.stderr
 
 
+def test_loopback_without_a_server_asks_whether_local_kinde_runs(
+    kinde: LocalKinde, back_office: Application
+) -> None:
+    environ = of_caller(kinde, back_office) | {"KINDE_DOMAIN": "http://127.0.0.1:1"}
+    for command in (("token",), ("scopes", "list")):
+        ended = run(*command, **environ)
+        assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+        assert ended.stderr.endswith("; is `kinde-guard local` running?\n")
+        assert ended.stderr.startswith("kinde-guard: no token from http://127.0.0.1:1/oauth2/token")
+
+
 @pytest.mark.parametrize("fault", ["status", "garbage", "redirect", "disconnect", "oversized"])
 def test_token_endpoint_out_of_order_is_one_line_and_exit_code_1(
     kinde: LocalKinde, back_office: Application, fault: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from typing import NoReturn
 
 import pytest
@@ -23,8 +23,6 @@ def test_entry_point_is_main() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "Missing command."),
-        (("scopes",), "Missing command."),
         (("demo", "--twice"), "No such option: --twice"),
         (("demo", "now"), "Got unexpected extra argument"),
         (("local", "--port", "many"), "Invalid value for '--port': "),
@@ -38,6 +36,37 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments: tuple[str, ...], say
     assert ended.stderr.count("\n") == 1
 
 
+def test_version_is_that_of_the_distribution() -> None:
+    ended = run("--version")
+    expected = f"kinde-guard {version('kinde-guard')}\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, expected, "")
+
+
+def test_no_command_shows_the_help() -> None:
+    ended, helped = run(), run("--help")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == helped.stdout
+
+
+def test_unexpected_error_is_one_line_and_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run_demo(**_: object) -> NoReturn:
+        raise LookupError("no\nluck")
+
+    monkeypatch.setattr(kinde_guard.cli.demo.command, "run_demo", run_demo)
+    monkeypatch.setattr(sys, "argv", ["kinde-guard", "demo"])
+    assert kinde_guard.cli.main() == 1
+    assert capsys.readouterr() == (
+        "",
+        "kinde-guard: unexpected LookupError: no luck (set KINDE_GUARD_TRACEBACK=1 for the"
+        " traceback)\n",
+    )
+    monkeypatch.setenv("KINDE_GUARD_TRACEBACK", "1")
+    with pytest.raises(LookupError):
+        kinde_guard.cli.main()
+
+
 def test_help_lists_the_commands_there_are() -> None:
     ended = run("--help")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -49,6 +78,7 @@ def test_help_lists_the_commands_there_are() -> None:
         "explain",
         "routes",
         "doctor",
+        "revoke",
         "scopes",
     ]
 
@@ -62,7 +92,7 @@ def test_missing_extra_is_said_with_the_cure(
     assert capsys.readouterr() == (
         "",
         f"kinde-guard: {missing}_that_is_not_there not found;"
-        ' pip install "kinde-guard[cli,local]"\n',
+        " install kinde-guard with its extras cli and local\n",
     )
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Mount, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kinde_guard import (
     ConfigurationError,
@@ -182,3 +187,128 @@ async def test_blocks_nest(guard: KindeGuard, kinde: LocalKinde) -> None:
             assert guard.issuer == another.issuer
         assert guard.issuer == kinde.issuer
     assert guard.issuer == "https://acme.kinde.com"
+
+
+# Applications, called before or not, of every shape
+
+App = Callable[..., Awaitable[None]]
+
+
+class Subclass(KindeGuardMiddleware):
+    """A middleware of the user's own."""
+
+
+class Wrapper:
+    """A middleware that calls what it wraps by another name."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.inner(scope, receive, send)
+
+
+def users(**options: Any) -> FastAPI:
+    app = FastAPI(**options)
+    app.add_api_route("/users", lambda: "ada", dependencies=[Depends(require_scopes("read:users"))])
+    return app
+
+
+def installed(guard: KindeGuard) -> FastAPI:
+    app = users()
+    guard.install(app)
+    return app
+
+
+def by_hand(guard: KindeGuard, cls: type[KindeGuardMiddleware] = KindeGuardMiddleware) -> FastAPI:
+    app = users()
+    app.add_middleware(cls, guard=guard)
+    return app
+
+
+def wrapped_by_a_function(guard: KindeGuard) -> App:
+    inner = installed(guard)
+
+    @functools.wraps(inner.__call__)
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await inner(scope, receive, send)
+
+    return app
+
+
+def mounted(app: ASGIApp) -> FastAPI:
+    root = FastAPI()
+    root.mount("/users", Wrapper(app))
+    root.mount("", app)
+    return root
+
+
+SHAPES: dict[str, Callable[[KindeGuard], App]] = {
+    "installed": installed,
+    "by hand": by_hand,
+    "subclass": lambda guard: by_hand(guard, Subclass),
+    "around": lambda guard: KindeGuardMiddleware(users(), guard=guard),
+    "wrapped": lambda guard: CORSMiddleware(installed(guard), allow_origins=["*"]),
+    "wrapped twice": lambda guard: Wrapper(CORSMiddleware(installed(guard))),
+    "function": wrapped_by_a_function,
+    "mounted": lambda guard: mounted(installed(guard)),
+    "router": lambda guard: Router([Mount("", app=installed(guard))]),
+}
+
+
+async def status(app: App, token: str) -> int:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+        answer = await client.get("/users", headers={"Authorization": f"Bearer {token}"})
+    return answer.status_code
+
+
+@pytest.mark.parametrize("called", ["called before", "not called"])
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_application_of_any_shape_trusts_inside_the_blocks_and_not_outside(
+    guard: KindeGuard, kinde: LocalKinde, shape: str, called: str
+) -> None:
+    app = SHAPES[shape](guard)
+    raw = kinde.token(["read:users"])
+    if called == "called before":
+        assert await status(app, raw) == 503
+    for _ in range(2):
+        with trust(app, kinde):
+            assert await status(app, raw) == 200
+        assert await status(app, raw) == 503
+    with LocalKinde() as another, trust(app, kinde):
+        with trust(app, another):
+            assert await status(app, raw) == 401
+            assert await status(app, another.token(["read:users"])) == 200
+        assert await status(app, raw) == 200
+        assert await status(app, another.token(["read:users"])) == 401
+    assert await status(app, raw) == 503
+
+
+async def test_exception_inside_of_the_block_ends_the_trust_of_the_application(
+    guard: KindeGuard, kinde: LocalKinde
+) -> None:
+    app, raw = installed(guard), kinde.token(["read:users"])
+    with pytest.raises(AssertionError, match="as it fails"), trust(app, kinde):
+        assert await status(app, raw) == 0, "as it fails"
+    assert await status(app, raw) == 503
+
+
+async def test_every_guard_of_an_application_trusts(kinde: LocalKinde) -> None:
+    outer, inner = (KindeGuard("acme.kinde.com", audience=AUDIENCE) for _ in range(2))
+    app = FastAPI()
+    outer.install(app)
+    app.mount("/admin", installed(inner))
+    with trust(app, kinde):
+        assert {outer.issuer, inner.issuer} == {kinde.issuer}
+    assert {outer.issuer, inner.issuer} == {"https://acme.kinde.com"}
+
+
+async def test_openapi_document_of_the_block_is_gone_outside(
+    guard: KindeGuard, kinde: LocalKinde
+) -> None:
+    app = installed(guard)
+    app.openapi()
+    with trust(app, kinde):
+        assert kinde.issuer in str(app.openapi())
+    assert kinde.issuer not in str(app.openapi())

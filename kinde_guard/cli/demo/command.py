@@ -31,6 +31,7 @@ def run_demo(
     *,
     once: bool,
     as_json: bool,
+    tenant: bool = False,
     environ: Mapping[str, str],
     sections: Mapping[str, tuple[Scenario, ...]] = SECTIONS,
 ) -> int:
@@ -39,7 +40,8 @@ def run_demo(
     Parameters:
         once: end after the tour instead of serving until Ctrl-C.
         as_json: print JSON instead of a table.
-        environ: the environment; with KINDE_DOMAIN in it, that tenant is used.
+        tenant: use the tenant that the environment names instead of local Kinde.
+        environ: the environment.
         sections: the tour.
 
     Raises:
@@ -49,12 +51,12 @@ def run_demo(
         logging.getLogger(name).addHandler(logging.NullHandler())
     try:
         with interruptible(), ExitStack() as running:
-            stage, report = _play(running, environ, sections)
+            stage, report = _play(running, environ if tenant else None, sections)
 
             def announce() -> None:
                 _print(report, as_json=as_json)
                 if not (once or as_json):
-                    show_next_steps(_console(), stage, is_local=_is_local(environ))
+                    show_next_steps(_console(), stage, is_local=not tenant)
 
             if once:
                 announce()
@@ -67,7 +69,7 @@ def run_demo(
 
 def _play(
     running: ExitStack,
-    environ: Mapping[str, str],
+    environ: Mapping[str, str] | None,
     sections: Mapping[str, tuple[Scenario, ...]],
 ) -> tuple[Stage, Report]:
     """Set the stage, leave it standing for as long as ``running`` is open, and play the tour."""
@@ -78,12 +80,10 @@ def _play(
     return stage, Report(issuer=stage.issuer, api=stage.apis[Api.MAIN], lines=lines)
 
 
-def _is_local(environ: Mapping[str, str]) -> bool:
-    return not environ.get("KINDE_DOMAIN", "").strip()
-
-
-def _stage(environ: Mapping[str, str], say: Callable[[str], None]) -> AbstractContextManager[Stage]:
-    return local_stage(say) if _is_local(environ) else tenant_stage(environ, say)
+def _stage(
+    environ: Mapping[str, str] | None, say: Callable[[str], None]
+) -> AbstractContextManager[Stage]:
+    return local_stage(say) if environ is None else tenant_stage(environ, say)
 
 
 @contextmanager

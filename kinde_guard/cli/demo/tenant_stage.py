@@ -14,6 +14,7 @@ from kinde_guard.cli.demo.example import IN_MEMORY, users_api
 from kinde_guard.cli.demo.local_stage import API_PORT
 from kinde_guard.cli.demo.stage import Application, Stage
 from kinde_guard.cli.errors import Finding, WrongUsage
+from kinde_guard.cli.network import check_network_settings
 from kinde_guard.cli.serving import served
 
 VARIABLES = ("KINDE_DOMAIN", "KINDE_CLIENT_ID", "KINDE_CLIENT_SECRET", "KINDE_AUDIENCE")
@@ -33,6 +34,7 @@ def tenant_stage(environ: Mapping[str, str], progress: Callable[[str], None]) ->
         Unreachable: the tenant does not answer.
         StartError: the API does not start.
     """
+    check_network_settings(environ)
     guard, application = _configured(environ)
     with ExitStack() as running:
         progress(f"fetching the keys of {guard.issuer}")
@@ -50,8 +52,8 @@ def _configured(environ: Mapping[str, str]) -> tuple[KindeGuard, Application]:
     missing = [name for name in VARIABLES if not environ.get(name, "").strip()]
     if missing:
         raise WrongUsage(
-            f"KINDE_DOMAIN is set, but not {', '.join(missing)}:"
-            " set all four to use a tenant, none to use local Kinde"
+            f"--tenant needs {', '.join(missing)}: set all of {', '.join(VARIABLES)}, or leave"
+            " --tenant out to use local Kinde"
         )
     domain, client_id, client_secret, audience = (environ[name].strip() for name in VARIABLES)
     audiences = tuple(audience.split())

@@ -19,8 +19,10 @@ from kinde_guard.cli.app_loading import load_app
 from kinde_guard.cli.doctor.diagnosis import Diagnosis, Health
 from kinde_guard.cli.doctor.discovery import diagnose_clock, diagnose_discovery, discover
 from kinde_guard.cli.doctor.key_sets import diagnose_keys
+from kinde_guard.cli.doctor.revocations import diagnose_revocations
 from kinde_guard.cli.doctor.trial_token import diagnose_token
 from kinde_guard.cli.errors import WrongUsage
+from kinde_guard.cli.network import check_network_settings
 from kinde_guard.cli.plain_text import printable
 
 _MARKS = {
@@ -41,8 +43,9 @@ def run_doctor(*, address: str | None, as_json: bool, environ: Mapping[str, str]
     Raises:
         WrongUsage: there are no settings to examine, or they make no sense.
     """
+    check_network_settings(environ)
     for name in ("kinde_guard", "kinde_guard.keys", "kinde_guard.client"):
-        # What they log is told here.
+        # The report contains what they log.
         logging.getLogger(name).addHandler(logging.NullHandler())
     found = asyncio.run(_examine(_guard(address), environ))
     if as_json:
@@ -59,6 +62,7 @@ def _guard(address: str | None) -> KindeGuard:
         except ConfigurationError as error:
             raise WrongUsage(str(error)) from error
     app = load_app(address)
+    # A guard there is: load_app made sure of it.
     posts = posts_of(app) or next(one.posts for one in walk(app) if one.posts)
     return posts[-1].guard
 
@@ -66,6 +70,9 @@ def _guard(address: str | None) -> KindeGuard:
 async def _examine(guard: KindeGuard, environ: Mapping[str, str]) -> list[Diagnosis]:
     settings = guard.settings
     found = [_settings(guard)]
+    revocations = await diagnose_revocations(environ)
+    if revocations is not None:
+        found.append(revocations)
     for number, issuer in enumerate(settings.issuers):
         answer = await asyncio.to_thread(discover, issuer, settings)
         found.append(diagnose_discovery(issuer, settings, answer))

@@ -1,4 +1,4 @@
-"""A tenant's discovery document, and the clock of whoever served it.
+"""A tenant's discovery document, and the clock of its server.
 
 Source: OpenID Connect Discovery 1.0, sections 3 and 4.3; RFC 9110, section 6.6.1 (``Date``).
 """
@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 
 from kinde_guard.cli.doctor.diagnosis import Diagnosis, Health
+from kinde_guard.cli.network import START_LOCAL, http_client, is_loopback
 from kinde_guard.jose.strict_json import loads
-from kinde_guard.vocabulary.network import asks_proxies, describe_failure
+from kinde_guard.vocabulary.network import describe_failure
 from kinde_guard.vocabulary.settings import Settings
 
 PATH = "/.well-known/openid-configuration"
@@ -47,7 +48,7 @@ def discover(issuer: str, settings: Settings) -> Answer:
     begun = settings.clock()
     try:
         with (
-            _client(issuer, settings.jwks_timeout) as client,
+            http_client(issuer, timeout=settings.jwks_timeout) as client,
             client.stream("GET", issuer + PATH) as response,
         ):
             middle = (begun + settings.clock()) / 2
@@ -58,12 +59,6 @@ def discover(issuer: str, settings: Settings) -> Answer:
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return Answer({}, f"no answer from {issuer}: {describe_failure(error, issuer)}")
     return Answer(document, "" if document else f"{issuer}{PATH} answers no JSON object", skew)
-
-
-def _client(issuer: str, timeout: float) -> httpx.Client:
-    # Certificates that the environment names count for loopback too; its proxies do not.
-    verify, trust_env = httpx.create_ssl_context(), asks_proxies(issuer)
-    return httpx.Client(verify=verify, timeout=timeout, trust_env=trust_env)
 
 
 def _document(response: httpx.Response) -> Mapping[str, Any]:
@@ -91,7 +86,8 @@ def _skew(date: str | None, now: float) -> float | None:
 def diagnose_discovery(issuer: str, settings: Settings, answer: Answer) -> Diagnosis:
     """Tell whether a tenant describes itself as the guard expects."""
     if answer.problem:
-        return Diagnosis("discovery", Health.ILL, answer.problem, WRONG_DOMAIN)
+        remedy = START_LOCAL if is_loopback(issuer) else WRONG_DOMAIN
+        return Diagnosis("discovery", Health.ILL, answer.problem, remedy)
     named = answer.document.get("issuer")
     if named != issuer:
         return Diagnosis(

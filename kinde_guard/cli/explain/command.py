@@ -20,6 +20,7 @@ from kinde_guard.cli.explain.request import Request, denials, find
 from kinde_guard.cli.explain.steps import examine
 from kinde_guard.cli.explain.table import show
 from kinde_guard.cli.explain.token_source import token_from
+from kinde_guard.cli.network import check_network_settings
 from kinde_guard.vocabulary.errors import InsufficientScope
 from kinde_guard.vocabulary.settings import Settings
 
@@ -50,6 +51,7 @@ def run_explain(
     """
     if written_request is not None and address is None:
         raise WrongUsage("--request needs --app: whose route is it?")
+    check_network_settings(environ)
     raw = token_from(argument, environ)
     request, settings = _asked(address, written_request)
     try:

@@ -17,6 +17,14 @@ from kinde_guard.vocabulary.errors import (
     InsufficientScope,
     WrongOrganization,
 )
+from kinde_guard.vocabulary.settings import Settings
+
+SETTING = "permissions_as_scopes=True"
+"""The setting with which a user's permissions count as scopes."""
+TOGGLE = (
+    "turn on the application's toggle 'Include API scopes in the permissions claim'"
+    " (Tokens > Token customization > Access token)"
+)
 
 
 def token_of(found: Examination) -> AccessToken:
@@ -52,7 +60,7 @@ def checks_of(
         yield Check("scopes", Outcome.OK, _names(token.scopes), "")
         return
     needs = request.operation.needs
-    yield _scopes(token, needs, denials)
+    yield _scopes(token, needs, denials, found.settings)
     if needs.permissions:
         refused = any(isinstance(one, InsufficientPermissions) for one in denials)
         yield _permissions(token, needs, refused=refused)
@@ -61,7 +69,9 @@ def checks_of(
         yield _organization(token, request, needs.organization, refused=refused)
 
 
-def _scopes(token: AccessToken, needs: Needs, denials: Collection[AccessDenied]) -> Check:
+def _scopes(
+    token: AccessToken, needs: Needs, denials: Collection[AccessDenied], settings: Settings
+) -> Check:
     missing = missing_scopes(needs.rules, token.scopes)
     if not missing and not any(isinstance(one, InsufficientScope) for one in denials):
         needed = f"; needed: {_rules(needs)}" if needs.scopes else "; none needed"
@@ -71,19 +81,27 @@ def _scopes(token: AccessToken, needs: Needs, denials: Collection[AccessDenied])
         Outcome.FAILED,
         _names(token.scopes),
         f"{_rules(needs)}; missing: {', '.join(missing)}",
-        _how_to_add(token, missing),
+        _how_to_add(token, missing, settings),
         InsufficientScope.reason,
     )
 
 
-def _how_to_add(token: AccessToken, missing: Collection[str]) -> str:
+def _how_to_add(token: AccessToken, missing: Collection[str], settings: Settings) -> str:
     names = ", ".join(missing)
     if token.is_machine:
         return (
             f"in Kinde: {APIS} > Manage scopes: add {names} "
             f"(application {token.client_id or 'unknown'}); then ask for a new token"
         )
-    return f"in Kinde: give the user {names}, through a role or directly; then sign in again"
+    counted = bool(getattr(settings, "permissions_as_scopes", False))
+    held = ", ".join(name for name in missing if name in token.permissions)
+    if held and not counted:
+        return (
+            f"the token's permissions hold {held}, where Kinde puts a user's API scopes: make the"
+            f" guard with {SETTING}, and they count as scopes"
+        )
+    advice = f"in Kinde: give the user {names}, through a role or directly; {TOGGLE}"
+    return f"{advice}; sign in again" if counted else f"{advice}; {SETTING}; sign in again"
 
 
 def _permissions(token: AccessToken, needs: Needs, *, refused: bool) -> Check:

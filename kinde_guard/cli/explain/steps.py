@@ -13,7 +13,6 @@ from typing import Any
 
 from kinde_guard.cli.explain import wording
 from kinde_guard.cli.explain.checks import Check, Outcome
-from kinde_guard.cli.explain.fetch_log import FetchLog
 from kinde_guard.jose.compact_jws import CompactJws, check_signature, parse
 from kinde_guard.keys import PublicKey, RemoteKeySet
 from kinde_guard.verification.access_token import AccessToken
@@ -57,8 +56,7 @@ async def examine(raw: str, settings: Settings) -> Examination:
     """
     key_sets = {issuer: _key_set(url, settings) for issuer, url in settings.jwks_urls.items()}
     steps = _Steps(raw, settings, key_sets)
-    with FetchLog() as failures:
-        await steps.run(failures)
+    await steps.run()
     for key_set in key_sets.values():
         await key_set.aclose()
     return steps.found
@@ -80,11 +78,11 @@ class _Steps:
         self._verifier = Verifier(settings, key_sets, Recorder())
         self.found = Examination(settings)
 
-    async def run(self, failures: FetchLog) -> None:
+    async def run(self) -> None:
         parsed = self._shape()
         if parsed is not None:
             self._algorithm(parsed)
-            await self._key_and_signature(parsed, failures)
+            await self._key_and_signature(parsed)
             self._claims()
         # The verdict is the guard's own; the keys are in hand now, so nothing is fetched again.
         try:
@@ -108,13 +106,13 @@ class _Steps:
         reason = "" if allowed else UnsupportedAlgorithm.reason
         self._add(wording.algorithm(parsed, self._settings, reason))
 
-    async def _key_and_signature(self, parsed: CompactJws, failures: FetchLog) -> None:
+    async def _key_and_signature(self, parsed: CompactJws) -> None:
         key_set = self._verifier.key_set_for(self.found.claims)
         url = key_set.url
         try:
             keys = await key_set.find(parsed.key_id)
         except KeysUnavailable as error:
-            self._add(wording.no_keys(url, failures.reason, error.reason))
+            self._add(wording.no_keys(url, key_set.last_error or "", error.reason))
         except InvalidToken as error:
             self._add(wording.unknown_key(parsed, url, error.reason))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import sys
 from collections.abc import Mapping
@@ -10,20 +11,27 @@ from kinde_guard.cli.errors import WrongUsage
 
 VARIABLE = "KINDE_TOKEN"
 LARGEST = 1_048_576
-"""Characters that are read of standard input; no token is so long."""
+"""Bytes that are read of standard input; tokens are shorter."""
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+"""What PowerShell and editors on Windows put before text."""
 
 
 def token_from(argument: str | None, environ: Mapping[str, str]) -> str:
-    """Return the token, without what was pasted around it.
+    """Return the token without a header name or a scheme before it.
 
     Args:
         argument: the token, ``-`` for standard input, ``None`` for the environment.
         environ: the environment.
 
     Raises:
-        WrongUsage: there is none.
+        WrongUsage: there is no token.
     """
-    where, text = _found(argument, environ)
+    where, text = _read(argument, environ)
+    text = text.strip().removeprefix("\ufeff")
     token = re.sub(r"^(authorization:\s*)?(bearer\s+)?", "", text.strip(), flags=re.IGNORECASE)
     if not token:
         raise WrongUsage(
@@ -32,7 +40,7 @@ def token_from(argument: str | None, environ: Mapping[str, str]) -> str:
     return token
 
 
-def _found(argument: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
+def _read(argument: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
     if argument == "-":
         return "standard input holds", _standard_input()
     if argument is not None:
@@ -44,7 +52,16 @@ def _standard_input() -> str:
     if sys.stdin is None:
         return ""
     try:
-        return sys.stdin.read(LARGEST)
+        # Bytes where there are any: a byte order mark reads as letters in most code pages.
+        data: bytes | str = getattr(sys.stdin, "buffer", sys.stdin).read(LARGEST)
+        return data if isinstance(data, str) else _decoded(data)
     except (OSError, ValueError):
-        # It is closed, or not text: there is no token in it.
+        # Closed, or not text.
         return ""
+
+
+def _decoded(data: bytes) -> str:
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if data.startswith(mark):
+            return data.removeprefix(mark).decode(encoding)
+    return data.decode()

@@ -178,12 +178,12 @@ def audience(claims: Mapping[str, Any], settings: Settings, _now: float, reason:
 
 
 def kinds(claims: Mapping[str, Any], _settings: Settings, _now: float, reason: str) -> Check:
-    """Tell whether the claims that name somebody are text."""
+    """Describe the types of the claims that hold identifiers."""
     names = [name for name in ("sub", "azp", "jti", "org_code") if name in claims]
     if not reason:
-        return Check("names", Outcome.OK, f"{', '.join(names) or 'none'}: text, as they should be")
+        return Check("types", Outcome.OK, f"{', '.join(names) or 'none'}: text, as expected")
     odd = [name for name in names if not isinstance(claims[name], str)]
-    return Check("names", Outcome.FAILED, f"{', '.join(odd)} of another type", "text", "", reason)
+    return Check("types", Outcome.FAILED, f"{', '.join(odd)} of another type", "text", "", reason)
 
 
 def any_rule(rule: Callable[..., None]) -> Describe:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping
 
 from rich.console import Console
 
-from kinde_guard import ConfigurationError
 from kinde_guard.audit.findings import findings
 from kinde_guard.audit.operations import walk
 from kinde_guard.cli.app_loading import load_app
@@ -33,7 +32,7 @@ def run_routes(address: str, *, check: bool, format_: Format, allow: Collection[
     app = load_app(address)
     try:
         operations = walk(app)
-    except ConfigurationError as error:
+    except ValueError as error:
         raise WrongUsage(f"{address}: {error}") from error
     report = Report(operations, findings(operations, allow=allow))
     _PRINTERS[format_](report)

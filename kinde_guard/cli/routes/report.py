@@ -8,16 +8,16 @@ from typing import Any
 
 from kinde_guard.audit.findings import Finding
 from kinde_guard.audit.operations import Operation
-from kinde_guard.cli.routes.wording import needs_in_words, note_of
+from kinde_guard.cli.routes.wording import advice, needs_in_words, note_of
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What ``routes`` found out.
+    """The result of ``routes``.
 
     Attributes:
         operations: every operation, in the router's order.
-        findings: what somebody should look at.
+        findings: the faults, the gravest first.
     """
 
     operations: Sequence[Operation]
@@ -28,7 +28,7 @@ def to_json(report: Report) -> dict[str, Any]:
     """Return the report for a program."""
     return {
         "operations": [_operation(one) for one in report.operations],
-        "findings": [{**asdict(one), "remedy": one.remedy} for one in report.findings],
+        "findings": [{**asdict(one), "remedy": advice(one)} for one in report.findings],
     }
 
 
@@ -41,7 +41,7 @@ def to_markdown(report: Report) -> str:
     ]
     if report.findings:
         lines += ["", "Findings:", ""]
-        lines += [f"- {_cell(one.says)}; {one.remedy}" for one in report.findings]
+        lines += [f"- {_cell(one.says)}; {_cell(advice(one))}" for one in report.findings]
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from kinde_guard.audit.findings import Finding
 from kinde_guard.audit.operations import Operation
 from kinde_guard.cli.plain_text import printable
 from kinde_guard.cli.routes.report import Report
-from kinde_guard.cli.routes.wording import OPEN, PUBLIC, TOKEN, needs_in_words, note_of
+from kinde_guard.cli.routes.wording import OPEN, PUBLIC, TOKEN, advice, needs_in_words, note_of
 
 WIDE = 72
 """From so many columns on there is room for what the routes do."""
@@ -50,7 +50,7 @@ def _cells(one: Operation, *, wide: bool, is_odd: bool) -> list[Text]:
 
 
 def _finding(finding: Finding) -> Group:
-    text = Text(f"{printable(finding.says)}\n{finding.remedy}")
+    text = Text(f"{printable(finding.says)}\n{advice(finding)}")
     return Group(Text(f"\n{finding.code}", style="bold red"), Padding(text, (0, 0, 0, 2)))
 
 

@@ -1,8 +1,10 @@
-"""What an operation asks of its caller, in the words of a table."""
+"""Texts for the requirements of an operation and for findings."""
 
 from __future__ import annotations
 
+from kinde_guard.audit.findings import Finding
 from kinde_guard.audit.operations import Kind, Operation
+from kinde_guard.cli.plain_text import printable
 from kinde_guard.requirements.requirement import Needs
 from kinde_guard.verification.scopes import ScopeRule
 
@@ -28,6 +30,14 @@ def note_of(operation: Operation) -> str:
     if operation.kind in {Kind.ROUTE, Kind.WEBSOCKET}:
         return operation.summary
     return operation.kind.value
+
+
+def advice(finding: Finding) -> str:
+    """Return the remedy of a finding, and how to accept what is intended."""
+    # Other findings are hardly ever intended.
+    if finding.code != "no_scope" or "--allow" in finding.remedy:
+        return finding.remedy
+    return f'{finding.remedy}; if it is intended: --allow "{printable(finding.subject)}"'
 
 
 def _parts(needs: Needs) -> list[str]:

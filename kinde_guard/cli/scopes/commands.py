@@ -1,4 +1,4 @@
-"""The commands ``kinde-guard scopes ...`` and their options; what they do stands beside them."""
+"""The commands ``kinde-guard scopes ...`` and their options."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ WhichScopes = Annotated[list[str], typer.Argument(metavar="SCOPE...", help="Thei
 WhichApp = Annotated[str, typer.Argument(metavar="MODULE:APP", help="Such as users_api:app.")]
 
 
-@scopes_app.callback()
-def every_scopes_command() -> None:
+@scopes_app.callback(invoke_without_command=True)
+def every_scopes_command(context: typer.Context) -> None:
     """See and change scopes, by Kinde's Management API.
 
     KINDE_DOMAIN names the tenant. KINDE_MANAGEMENT_CLIENT_ID and KINDE_MANAGEMENT_CLIENT_SECRET, or
@@ -30,6 +30,8 @@ def every_scopes_command() -> None:
     for the Kinde Management API. Each command asks for one token, which Kinde bills, with just the
     scopes that it needs.
     """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @scopes_app.command("list")
@@ -51,9 +53,9 @@ def list_(
 
     Example: kinde-guard scopes list "Back office" --api https://api.acme.com --ask
     """
-    from kinde_guard.cli.scopes import running  # noqa: PLC0415 - only these commands need it
+    from kinde_guard.cli.scopes import actions  # noqa: PLC0415 - only these commands need it
 
-    running.run_list(os.environ, application=application, api=api, ask=ask, as_json=as_json)
+    actions.run_list(os.environ, application=application, api=api, ask=ask, as_json=as_json)
 
 
 @scopes_app.command()
@@ -71,9 +73,9 @@ def grant(
 
     Example: kinde-guard scopes grant Reporting create:users --api https://api.acme.com
     """
-    from kinde_guard.cli.scopes import running  # noqa: PLC0415 - only these commands need it
+    from kinde_guard.cli.scopes import actions  # noqa: PLC0415 - only these commands need it
 
-    running.run_grant(
+    actions.run_grant(
         os.environ,
         application=application,
         scopes=scopes,
@@ -87,26 +89,37 @@ def grant(
 def revoke(
     application: WhichApplication, scopes: WhichScopes, *, api: Api = None, as_json: Json = False
 ) -> None:
-    """Take scopes of an API from an application.
+    """Revoke scopes of an API from an application.
 
     Example: kinde-guard scopes revoke Reporting create:users --api https://api.acme.com
     """
-    from kinde_guard.cli.scopes import running  # noqa: PLC0415 - only these commands need it
+    from kinde_guard.cli.scopes import actions  # noqa: PLC0415 - only these commands need it
 
-    running.run_revoke(os.environ, application=application, scopes=scopes, api=api, as_json=as_json)
+    actions.run_revoke(os.environ, application=application, scopes=scopes, api=api, as_json=as_json)
 
 
 @scopes_app.command()
-def diff(app: WhichApp, *, api: Api = None, as_json: Json = False) -> None:
-    """Compare the scopes that code asks for with those in Kinde.
+def diff(
+    app: WhichApp,
+    *,
+    api: Api = None,
+    missing_only: Annotated[
+        bool, typer.Option("--missing-only", help="Leave out scopes that no route requires.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare the scopes that code requires with those in Kinde.
 
-    Ends with 1 where they differ.
+    Exit code 1 if Kinde lacks a scope; scopes that no route requires are listed only.
 
     Example: kinde-guard scopes diff users_api:app --api https://api.acme.com
     """
-    from kinde_guard.cli.scopes import running  # noqa: PLC0415 - only these commands need it
+    from kinde_guard.cli.scopes import actions  # noqa: PLC0415 - only these commands need it
 
-    raise typer.Exit(running.run_diff(os.environ, app=app, api=api, as_json=as_json))
+    code = actions.run_diff(
+        os.environ, app=app, api=api, missing_only=missing_only, as_json=as_json
+    )
+    raise typer.Exit(code)
 
 
 @scopes_app.command()
@@ -116,16 +129,16 @@ def apply(
     api: Api = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Remove what no route asks for, too.")
+        bool, typer.Option("--prune", help="Also remove scopes that no route requires.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Add the scopes that code asks for to those in Kinde.
+    """Add the scopes that code requires to those in Kinde.
 
-    Shows what it will do, and asks.
+    Shows the changes and asks before it makes them.
 
     Example: kinde-guard scopes apply users_api:app --api https://api.acme.com
     """
-    from kinde_guard.cli.scopes import running  # noqa: PLC0415 - only these commands need it
+    from kinde_guard.cli.scopes import actions  # noqa: PLC0415 - only these commands need it
 
-    running.run_apply(os.environ, app=app, api=api, yes=yes, prune=prune, as_json=as_json)
+    actions.run_apply(os.environ, app=app, api=api, yes=yes, prune=prune, as_json=as_json)

@@ -1,8 +1,8 @@
-"""``scopes grant`` and ``scopes revoke``: one scope after the other, with an account of each.
+"""``scopes grant`` and ``scopes revoke``: one request for each scope.
 
-Everything is looked up before anything changes. Both may be run again at any time: what is already
-so stays so. Kinde has no request that changes several at once, so one may fail after others were
-done; the account then says what was done, what failed and what was not tried.
+Everything is looked up before anything changes, and both commands are idempotent. Kinde has no
+request that changes several scopes at once, so one may fail after others succeeded; the result
+names the changes that were made, the one that failed and those that were not tried.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from kinde_guard.cli.errors import Finding
-from kinde_guard.cli.scopes.account import Account, Step, carry_out
+from kinde_guard.cli.scopes.execution import Execution, Step, execute
 from kinde_guard.cli.scopes.lookup import api_named, application_named, scopes_named
 from kinde_guard.cli.scopes.management import (
     Api,
@@ -21,7 +21,7 @@ from kinde_guard.cli.scopes.management import (
     ManagementApi,
     Operation,
 )
-from kinde_guard.cli.scopes.session import managing
+from kinde_guard.cli.scopes.session import management_session
 
 LOOK_UP = (
     Operation.LIST_APIS,
@@ -30,9 +30,13 @@ LOOK_UP = (
     Operation.LIST_APPLICATIONS,
 )
 
+ADD_FIRST = (
+    "; `kinde-guard scopes apply MODULE:APP` adds the scopes that an application's code requires"
+)
+
 
 class Change(Enum):
-    """What is done to an application's scopes, and how that is told."""
+    """A change of an application's grants."""
 
     GRANT = ("grant", "granted", Operation.GRANT)
     REVOKE = ("revoke", "revoked", Operation.REVOKE)
@@ -44,18 +48,23 @@ class Change(Enum):
 
     @property
     def done(self) -> str:
-        """What a scope is afterwards."""
+        """The participle, for messages."""
         return self.value[1]
+
+    @property
+    def operation(self) -> Operation:
+        """The request that makes the change."""
+        return self.value[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What became of a grant or its contrary."""
+    """The result of a grant or revocation."""
 
     change: Change
     application: Application
     api: Api
-    account: Account
+    execution: Execution
 
 
 def change_grants(
@@ -71,37 +80,43 @@ def change_grants(
 
     Args:
         environ: the environment.
-        change: which of both.
-        application: its name or client id.
-        keys: the scopes.
+        change: grant or revoke.
+        application: name or client id.
+        keys: the names of the scopes.
         api: the audience.
-        authorize: let the application ask for tokens for the API, if it may not yet.
+        authorize: authorize the application for the API first, if it is not.
 
     Raises:
         WrongUsage: a variable is missing or makes no sense.
         Finding: something named is not there, or the application is not authorized for the API.
     """
     further = (Operation.AUTHORIZE,) if authorize else ()
-    with managing(environ, *LOOK_UP, *further, change.value[2]) as management:
-        found = api_named(management.apis(), api)
-        scopes = scopes_named(found, management.scopes(found), keys)
-        who = application_named(management.applications(), application)
-        steps = [_step(management, change, found, who, one) for one in scopes]
-        if who.client_id not in management.authorized(found):
-            # Where it is not authorized it holds nothing, and there is nothing to revoke.
-            steps = [_authorize(management, found, who), *steps] if authorize else []
+    with management_session(environ, *LOOK_UP, *further, change.operation) as management:
+        target = api_named(management.apis(), api)
+        advice = ADD_FIRST if change is Change.GRANT else ""
+        scopes = scopes_named(target, management.scopes(target), keys, advice=advice)
+        holder = application_named(management.applications(), application)
+        steps = [_step(management, change, target, holder, scope) for scope in scopes]
+        if holder.client_id not in management.authorized(target):
+            # An application that is not authorized has no scopes: there is nothing to revoke.
+            steps = [_authorize(management, target, holder), *steps] if authorize else []
             if change is Change.GRANT and not authorize:
                 raise Finding(
-                    f"{who.name} ({who.client_id}) is not authorized for {found.name};"
+                    f"{holder.name} ({holder.client_id}) is not authorized for {target.name};"
                     " --authorize does that too"
                 )
-        return Changed(change, who, found, carry_out(steps))
+        return Changed(change, holder, target, execute(steps))
 
 
 def _step(
     management: ManagementApi, change: Change, api: Api, application: Application, scope: ApiScope
 ) -> Step:
-    request: Callable[[Api, Application, ApiScope], None] = getattr(management, change.verb)
+    # Kept apart from the word of the command line: a new verb is a KeyError, never a method.
+    requests: Mapping[Change, Callable[[Api, Application, ApiScope], None]] = {
+        Change.GRANT: management.grant,
+        Change.REVOKE: management.revoke,
+    }
+    request = requests[change]
     return Step(change.verb, scope.key, lambda: request(api, application, scope))
 
 

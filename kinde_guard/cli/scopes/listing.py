@@ -21,7 +21,7 @@ from kinde_guard.cli.scopes.management import (
     ManagementApi,
     Operation,
 )
-from kinde_guard.cli.scopes.session import managing
+from kinde_guard.cli.scopes.session import management_session
 from kinde_guard.cli.token import fetched, held_scopes
 
 
@@ -99,10 +99,10 @@ def listing(environ: Mapping[str, str], *, api: str, application: str | None, as
     if application is None:
         if ask:
             raise WrongUsage("--ask gets a token of an application: name the application")
-        with managing(environ, Operation.LIST_APIS, Operation.LIST_SCOPES) as management:
+        with management_session(environ, Operation.LIST_APIS, Operation.LIST_SCOPES) as management:
             found = api_named(management.apis(), api)
             return Listing(found, tuple(management.scopes(found)), None)
-    with managing(
+    with management_session(
         environ, Operation.LIST_APIS, Operation.LIST_SCOPES, Operation.LIST_APPLICATIONS
     ) as management:
         found = api_named(management.apis(), api)

@@ -110,6 +110,10 @@ class ManagementUnavailable(ManagementError):
     """It gave no answer, or one that makes no sense."""
 
 
+class ManagementUnreachable(ManagementUnavailable):
+    """It gave no answer at all."""
+
+
 class ManagementApi:
     """The requests of one command, over one connection.
 
@@ -174,7 +178,8 @@ class ManagementApi:
 
     def add_scope(self, api: Api, key: str, description: str) -> None:
         """Add a scope to an API."""
-        self._ask(Operation.ADD_SCOPE, api.id, body={"key": key, "description": description})
+        described = {"description": description} if description else {}
+        self._ask(Operation.ADD_SCOPE, api.id, body={"key": key, **described})
 
     def delete_scope(self, api: Api, scope: ApiScope) -> None:
         """Remove a scope from an API, and with it from every application."""
@@ -193,7 +198,7 @@ class ManagementApi:
             answer = self._client.request(method, path, params=query, json=body)
         except httpx.HTTPError as error:
             at = self._client.base_url.join(path)
-            raise ManagementUnavailable(f"no answer from {at} ({type(error).__name__})") from error
+            raise ManagementUnreachable(f"no answer from {at} ({type(error).__name__})") from error
         if answer.status_code == 204 or (answer.is_success and not answer.content.strip()):
             return {}
         if not answer.is_success:

@@ -1,97 +1,101 @@
-"""The scopes that code asks for against those that an API has: what is missing, what is unused."""
+"""Compares the scopes that code requires with the scopes that an API has."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kinde_guard.cli.errors import Finding
-from kinde_guard.cli.scopes.account import Step
+from kinde_guard.cli.scopes.execution import Step
 from kinde_guard.cli.scopes.listing import api_to_json
 from kinde_guard.cli.scopes.management import Api, ApiScope, ManagementApi
-from kinde_guard.cli.scopes.wanted import Wanted
+from kinde_guard.cli.scopes.required_scopes import RequiredScope
 
-OF_SIGN_IN: Final = frozenset({"openid", "profile", "email", "offline", "offline_access"})
-"""What users' tokens hold from signing in; no API can have scopes of these names."""
+SIGN_IN_SCOPES: Final = frozenset({"openid", "profile", "email", "offline", "offline_access"})
+"""OpenID Connect scopes of users' tokens; an API cannot have scopes of these names."""
 
 MAX_KEY: Final = 64
-"""Characters of a scope's name in Kinde."""
+"""Maximum length of a scope's name in Kinde, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What there is to do.
+    """The differences between code and Kinde.
 
     Attributes:
-        api: which API.
-        missing: the code asks for them, the API lacks them.
-        unused: the API has them, the code does not ask for them.
-        in_both: the rest of the API's.
-        of_sign_in: the code asks for them, and they are of no API.
+        api: the API that was compared.
+        missing: scopes that the code requires and the API lacks.
+        unused: scopes of the API that no route requires.
+        in_both: scopes of the API that some route requires.
+        of_sign_in: OpenID Connect scopes that the code requires.
     """
 
     api: Api
-    missing: tuple[Wanted, ...]
+    missing: tuple[RequiredScope, ...]
     unused: tuple[ApiScope, ...]
     in_both: tuple[ApiScope, ...]
     of_sign_in: tuple[str, ...]
 
     @property
     def is_even(self) -> bool:
-        """Whether code and Kinde agree."""
+        """Whether code and Kinde have the same scopes."""
         return not (self.missing or self.unused)
 
+    def without_unused(self) -> Plan:
+        """Return the plan restricted to what the API lacks."""
+        return replace(self, unused=())
+
     def to_json(self) -> dict[str, Any]:
-        """Return it for a program."""
+        """Return the JSON form."""
         return {
             "api": api_to_json(self.api),
             "missing": [
-                {"scope": one.key, "description": one.description, "routes": list(one.routes)}
-                for one in self.missing
+                {"scope": scope.key, "description": scope.description, "routes": list(scope.routes)}
+                for scope in self.missing
             ],
-            "unused": [{"scope": one.key, "description": one.description} for one in self.unused],
-            "in_both": [one.key for one in self.in_both],
+            "unused": [
+                {"scope": scope.key, "description": scope.description} for scope in self.unused
+            ],
+            "in_both": [scope.key for scope in self.in_both],
             "of_sign_in": list(self.of_sign_in),
         }
 
 
-def planned(api: Api, present: Sequence[ApiScope], wanted: Sequence[Wanted]) -> Plan:
-    """Compare.
+def make_plan(api: Api, present: Sequence[ApiScope], required: Sequence[RequiredScope]) -> Plan:
+    """Compare the scopes of an API with those that code requires.
 
     Raises:
-        Finding: the API is Kinde's own, or the code asks for a scope that Kinde cannot have.
+        Finding: the API is Kinde's own, or a required scope is too long for Kinde.
     """
     if api.is_management_api:
         raise Finding(f"{api.name} is Kinde's own: its scopes cannot be changed")
-    for one in wanted:
-        if len(one.key) > MAX_KEY:
+    for scope in required:
+        if len(scope.key) > MAX_KEY:
             raise Finding(
-                f"{one.key}: Kinde's scopes have at most {MAX_KEY} characters, this one has"
-                f" {len(one.key)}; it is asked for by {', '.join(one.routes)}"
+                f"{scope.key}: Kinde's scopes have at most {MAX_KEY} characters, this one has"
+                f" {len(scope.key)}; it is asked for by {', '.join(scope.routes)}"
             )
-    keys, asked = {one.key for one in present}, {one.key for one in wanted}
+    keys, asked = {scope.key for scope in present}, {scope.key for scope in required}
     return Plan(
         api,
-        missing=tuple(one for one in wanted if one.key not in keys | OF_SIGN_IN),
-        unused=tuple(one for one in present if one.key not in asked),
-        in_both=tuple(one for one in present if one.key in asked),
-        of_sign_in=tuple(one.key for one in wanted if one.key in OF_SIGN_IN - keys),
+        missing=tuple(scope for scope in required if scope.key not in keys | SIGN_IN_SCOPES),
+        unused=tuple(scope for scope in present if scope.key not in asked),
+        in_both=tuple(scope for scope in present if scope.key in asked),
+        of_sign_in=tuple(scope.key for scope in required if scope.key in SIGN_IN_SCOPES - keys),
     )
 
 
 def steps(plan: Plan, management: ManagementApi, *, prune: bool) -> list[Step]:
-    """Return what carries a plan out: first what is added, then what is removed."""
+    """Return the changes that a plan needs, additions before removals."""
     return [
-        *(_addition(plan.api, one, management) for one in plan.missing),
-        *(_removal(plan.api, one, management) for one in plan.unused if prune),
+        *(_addition(plan.api, scope, management) for scope in plan.missing),
+        *(_removal(plan.api, scope, management) for scope in plan.unused if prune),
     ]
 
 
-def _addition(api: Api, wanted: Wanted, management: ManagementApi) -> Step:
-    return Step(
-        "add", wanted.key, lambda: management.add_scope(api, wanted.key, wanted.description)
-    )
+def _addition(api: Api, scope: RequiredScope, management: ManagementApi) -> Step:
+    return Step("add", scope.key, lambda: management.add_scope(api, scope.key, scope.description))
 
 
 def _removal(api: Api, scope: ApiScope, management: ManagementApi) -> Step:

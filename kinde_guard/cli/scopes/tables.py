@@ -1,4 +1,4 @@
-"""What a person reads: tables that hold at 80 columns and on narrow terminals."""
+"""Tables for terminals of 80 columns and less."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 from kinde_guard.cli.plain_text import printable
-from kinde_guard.cli.scopes.account import Account
+from kinde_guard.cli.scopes.execution import Execution
 from kinde_guard.cli.scopes.grants import Change, Changed
 from kinde_guard.cli.scopes.listing import Listing
 from kinde_guard.cli.scopes.management import Api
 from kinde_guard.cli.scopes.plan import Plan
 
 LONGEST = 1_000
-"""Characters of a line that are shown, whatever Kinde sends."""
+"""Maximum length of a line of text that comes from Kinde, in characters."""
 
-TOLD_ROUTES = 3
-"""So many routes are told of a scope; of the rest, only their number."""
+SHOWN_ROUTES = 3
+"""Number of routes that are named for a scope; the rest is counted."""
 
 GRANTED = {True: Text("yes", "green"), False: Text("no", "yellow"), None: Text("?", "dim")}
 
@@ -33,7 +33,7 @@ LATER = {
 
 
 def show_listing(console: Console, listing: Listing) -> None:
-    """Print the scopes of an API, and what is known of an application's."""
+    """Print the scopes of an API, and those of an application as far as they are known."""
     holder = listing.holder
     table = _table("Scope", *(["Granted"] if holder else []), "Description")
     for scope in listing.scopes:
@@ -47,54 +47,59 @@ def show_listing(console: Console, listing: Listing) -> None:
 
 
 def show_changed(console: Console, changed: Changed) -> None:
-    """Print what was granted or revoked."""
-    who, api = changed.application, changed.api
-    if not changed.account.done and changed.account.is_complete:
-        _say(console, f"{who.name} is not authorized for {api.name}, so it holds no scope of it.")
+    """Print the grants or revocations that were made."""
+    application, api = changed.application, changed.api
+    if not changed.execution.done and changed.execution.is_complete:
+        _say(
+            console,
+            f"{application.name} is not authorized for {api.name}, so it holds no scope of it.",
+        )
         return
     preposition = "to" if changed.change is Change.GRANT else "from"
-    for step in changed.account.done:
+    for step in changed.execution.done:
         done = "authorized for" if step.verb == "authorize" else changed.change.done
         _say(console, f"{done} {step.name}", "green")
-    if changed.account.done:
-        _say(console, f"{preposition} {who.name} ({who.client_id}), on {api.name}")
-    if changed.account.is_complete:
+    if changed.execution.done:
+        _say(console, f"{preposition} {application.name} ({application.client_id}), on {api.name}")
+    if changed.execution.is_complete:
         _say(console, LATER[changed.change])
 
 
-def show_plan(console: Console, plan: Plan, *, prune: bool | None) -> None:
-    """Print how code and Kinde differ.
+def show_plan(
+    console: Console, plan: Plan, *, prune: bool | None, missing_only: bool = False
+) -> None:
+    """Print the differences between code and Kinde.
 
     Args:
-        console: where to.
-        plan: how they do.
-        prune: whether what is unused will be removed; None if nothing will be changed.
+        console: the terminal.
+        plan: the differences.
+        prune: whether unused scopes will be removed; None if nothing will be changed.
+        missing_only: whether ``plan`` leaves the unused scopes out.
     """
-    _title(console, plan.api, f"{_count(len(plan.in_both), 'scope')} in code and Kinde alike")
+    _title(console, plan.api, _in_both(len(plan.in_both)))
     if not plan.is_even:
         console.print(_differences(plan, prune=prune))
     if plan.of_sign_in:
         _say(console, f"Of sign-in, and of no API: {', '.join(plan.of_sign_in)}")
     if plan.is_even:
-        _say(console, "Code and Kinde agree.", "green")
+        verdict = "Kinde has every scope that the code requires."
+        _say(console, verdict if missing_only else "Code and Kinde agree.", "green")
     elif plan.unused and prune:
         _say(console, "A scope that is removed is gone from every application.", "yellow")
 
 
-def show_account(console: Console, account: Account) -> None:
-    """Print the changes that were made, in their order."""
-    for step in account.done:
+def show_execution(console: Console, execution: Execution) -> None:
+    """Print the changes that were made, in order."""
+    for step in execution.done:
         _say(console, f"{DONE[step.verb]} {step.name}", "green")
 
 
 def _differences(plan: Plan, *, prune: bool | None) -> Table:
     table = _table("Scope", "Is" if prune is None else "Will be", "Description, routes")
     missing = Text("missing" if prune is None else "added", "green" if prune is not None else "red")
-    for wanted in plan.missing:
-        told = _text(wanted.description)
-        if wanted.description not in wanted.routes:
-            told.append(_text(f"\n{_routes(wanted.routes)}", "dim"))
-        table.add_row(_text(wanted.key), missing, told)
+    for required in plan.missing:
+        lines = [line for line in (required.description, _routes(required.routes)) if line]
+        table.add_row(_text(required.key), missing, _text("\n".join(lines)))
     unused = {None: Text("unused", "yellow"), True: Text("removed", "red"), False: Text("kept")}
     for scope in plan.unused:
         why = _text(scope.description)
@@ -103,9 +108,15 @@ def _differences(plan: Plan, *, prune: bool | None) -> Table:
     return table
 
 
+def _in_both(number: int) -> str:
+    if not number:
+        return "code and Kinde have no scope in common"
+    return f"{_count(number, 'scope')} both in code and in Kinde"
+
+
 def _routes(routes: tuple[str, ...]) -> str:
-    more = len(routes) - TOLD_ROUTES
-    return ", ".join(routes[:TOLD_ROUTES]) + (f" and {more} more" if more > 0 else "")
+    more = len(routes) - SHOWN_ROUTES
+    return ", ".join(routes[:SHOWN_ROUTES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _notes(listing: Listing) -> Iterator[str]:
@@ -147,6 +158,6 @@ def _count(number: int, noun: str) -> str:
 
 
 def _text(text: str, style: str = "") -> Text:
-    """Return text of which a part comes from Kinde, without what a terminal would obey."""
+    """Return text without control characters: part of it comes from Kinde."""
     lines = (printable(line, LONGEST) for line in text.split("\n"))
     return Text("\n".join(lines), style)

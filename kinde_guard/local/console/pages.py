@@ -78,7 +78,7 @@ class Pages:
         try:
             from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
         except ModuleNotFoundError as error:
-            hint = "The console needs Jinja2: install kinde-guard[local]."
+            hint = "The console needs Jinja2: install kinde-guard with its extra local."
             raise ModuleNotFoundError(hint, name=error.name) from error
         environment = Environment(
             loader=FileSystemLoader(TEMPLATES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 from fastapi import FastAPI
@@ -38,6 +39,7 @@ from kinde_guard.local.management.scope_policy import endpoint
 from kinde_guard.local.management.users import user_operations
 from kinde_guard.local.management.webhooks import event_operations, webhook_operations
 from kinde_guard.local.management_audience import management_audiences
+from kinde_guard.vocabulary.urls import is_loopback
 
 if TYPE_CHECKING:
     from kinde_guard.local.tenant import Tenant
@@ -97,7 +99,15 @@ def _guard(tenant: Tenant, keys: OwnKeys) -> KindeGuard:
         http_client=httpx.AsyncClient(transport=keys),
         jwks_cooldown=0,
         realm="local kinde",
+        http_hosts=_http_hosts(tenant.issuer),
     )
+
+
+def _http_hosts(issuer: str) -> tuple[str, ...]:
+    """Return the host of a public URL that clients reach without TLS, such as a container's."""
+    url = urlsplit(issuer)
+    is_plain = url.scheme == "http" and url.hostname and not is_loopback(url.hostname)
+    return (url.hostname,) if is_plain and url.hostname else ()
 
 
 def _document_errors_as_answered(app: FastAPI) -> None:

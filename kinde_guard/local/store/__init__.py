@@ -1,8 +1,9 @@
 """The state of a local tenant, in SQLite: in memory, or in a file that outlives the process.
 
 Applications, APIs and their scopes, which application may ask for which API, and which of that
-API's scopes it was granted; organizations, users, roles and API keys; besides, the signing keys and
-the tokens that were revoked. Every rule that rows must keep stands in the schema.
+API's scopes it was granted; organizations, users, roles, feature flags and API keys; besides, what
+sign-ins gave, the signing keys and the tokens that were revoked. Every rule that rows must keep
+stands in the schema.
 
 Calls block for the time of a few small indexed queries. They are safe from any thread: one
 connection, behind one lock. Asynchronous code calls them in a worker thread. Each call is one
@@ -13,7 +14,12 @@ from __future__ import annotations
 
 from kinde_guard.local.store.api_keys import ApiKey, ApiKeys, KeyStatus, KeyType
 from kinde_guard.local.store.apis import Api, Apis, ApiScope
-from kinde_guard.local.store.applications import Access, Application, ApplicationType
+from kinde_guard.local.store.applications import (
+    Access,
+    Application,
+    ApplicationType,
+    TokenCustomization,
+)
 from kinde_guard.local.store.errors import (
     AlreadyThere,
     NotAllowed,
@@ -21,10 +27,17 @@ from kinde_guard.local.store.errors import (
     RowRefused,
     StoreError,
 )
+from kinde_guard.local.store.feature_flags import (
+    FeatureFlag,
+    FeatureFlags,
+    FlagType,
+    FlagValue,
+)
 from kinde_guard.local.store.grants import Grants
+from kinde_guard.local.store.member_rights import MemberRights
 from kinde_guard.local.store.organizations import Organization, Organizations
-from kinde_guard.local.store.roles import Permission, Role, Roles
-from kinde_guard.local.store.signing_keys import SigningKeys
+from kinde_guard.local.store.roles import Permission, Role
+from kinde_guard.local.store.sign_ins import AuthorizationCode, RefreshToken, SignIn, SignIns
 from kinde_guard.local.store.users import User, Users
 
 __all__ = [
@@ -35,21 +48,37 @@ __all__ = [
     "ApiScope",
     "Application",
     "ApplicationType",
+    "AuthorizationCode",
+    "FeatureFlag",
+    "FlagType",
+    "FlagValue",
     "KeyStatus",
     "KeyType",
     "NotAllowed",
     "NotThere",
     "Organization",
     "Permission",
+    "RefreshToken",
     "Role",
     "RowRefused",
+    "SignIn",
     "Store",
     "StoreError",
+    "TokenCustomization",
     "User",
 ]
 
 
-class Store(Grants, Apis, Organizations, Users, Roles, ApiKeys, SigningKeys):
+class Store(
+    Grants,
+    Apis,
+    Organizations,
+    Users,
+    MemberRights,
+    FeatureFlags,
+    ApiKeys,
+    SignIns,
+):
     """A tenant's rows. ``Store()`` lives in memory; ``Store("kinde.db")`` in a file.
 
     Args:

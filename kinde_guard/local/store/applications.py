@@ -6,15 +6,20 @@ import json
 import secrets
 import string
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final, Literal, NamedTuple
 
+from kinde_guard.local.callback_addresses import is_address
 from kinde_guard.local.claims import ACCESS_TOKEN_LIFETIME, ID_TOKEN_LIFETIME
 from kinde_guard.local.store.database import Database, Row
+from kinde_guard.local.store.errors import NotThere
 
 ApplicationType = Literal["m2m", "reg", "spa", "device"]
 """Kinde's codes: machine to machine, back-end web, front-end and mobile, device."""
+
+PUBLIC_TYPES: Final[frozenset[ApplicationType]] = frozenset({"spa", "device"})
+"""Those whose code runs where it can be read: they have no secret (RFC 6749, section 2.1)."""
 
 SECRET_LENGTH: Final = 52
 SECRET_ALPHABET: Final = string.ascii_letters + string.digits
@@ -74,12 +79,39 @@ class Access(NamedTuple):
 
 
 @dataclass(frozen=True)
+class TokenCustomization:
+    """What an application's access tokens say of people beyond what they always say.
+
+    Source: Kinde, "Token customization" of an application, and "User API scopes".
+    """
+
+    api_scopes_in_permissions: bool = False
+    """Kinde's toggle "Include API scopes in the permissions claim"."""
+    roles: bool = False
+    email: bool = False
+    org_name: bool = False
+    external_organization_id: bool = False
+
+    @classmethod
+    def from_json(cls, text: str) -> TokenCustomization:
+        """Return what ``to_json`` wrote; what it did not write is off."""
+        stored = json.loads(text)
+        return cls(**{each.name: bool(stored.get(each.name)) for each in fields(cls)})
+
+    def to_json(self) -> str:
+        """Return it as the database keeps it."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
 class Application:
     """An application of the tenant. Its id and its client id are one, as at Kinde."""
 
     name: str
     client_id: str
-    client_secret: str = field(repr=False)
+    # Any besides None: of a machine's secret its users know that it is there.
+    client_secret: str | Any = field(repr=False)
+    """None for a front end or a device, which cannot keep one."""
     type: ApplicationType
     org_code: str | None
     token_lifetime: int
@@ -94,6 +126,12 @@ class Application:
     homepage_uri: str = ""
     logout_uris: tuple[str, ...] = ()
     redirect_uris: tuple[str, ...] = ()
+    token_customization: TokenCustomization = TokenCustomization()
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it is a client without a secret."""
+        return self.type in PUBLIC_TYPES
 
 
 class Applications(Database):
@@ -123,22 +161,33 @@ class Applications(Database):
         *,
         type: ApplicationType = "m2m",  # noqa: A002 - Kinde's name for it
         org_code: str | None = None,
+        client_id: str | None = None,
     ) -> Application:
-        """Register an application with a new client id and secret.
+        """Register an application with a new client id and, unless it is public, a secret.
 
         Args:
             name: what people call it.
             type: one of Kinde's codes.
             org_code: the organization that its tokens are for. It need not be registered here, so
                 that a test can do without; whoever takes it from a caller checks it.
+            client_id: a new one unless it is given.
 
         Raises:
+            AlreadyThere: another one has that client id.
             NotAllowed: the name is empty or longer than 64 characters, or the type is none.
         """
         secret = "".join(secrets.choice(SECRET_ALPHABET) for _ in range(SECRET_LENGTH))
         lifetimes = ACCESS_TOKEN_LIFETIME, REFRESH_TOKEN_LIFETIME, ID_TOKEN_LIFETIME
         with self.transaction():
-            row = (uuid.uuid4().hex, name, type, secret, org_code, *lifetimes, SESSION_LIFETIME)
+            row = (
+                client_id or uuid.uuid4().hex,
+                name,
+                type,
+                secret,
+                org_code,
+                *lifetimes,
+                SESSION_LIFETIME,
+            )
             return self._application(self._all(_ADD, row)[0])
 
     def update_application(
@@ -168,6 +217,28 @@ class Applications(Database):
         }
         self._write_one(_UPDATE, changes)
 
+    def add_callbacks(self, client_id: str, urls: Iterable[str]) -> None:
+        """Let an application be called back at more addresses.
+
+        Raises:
+            ValueError: one is no address to be called back at.
+            NotThere: there is no such application.
+        """
+        with self.transaction():
+            kept = self._existing_application(client_id).redirect_uris
+            self.update_application(client_id, redirect_uris=_more(kept, urls))
+
+    def add_logouts(self, client_id: str, urls: Iterable[str]) -> None:
+        """Let people be led to more addresses when they sign out of an application.
+
+        Raises:
+            ValueError: one is no address to be led to.
+            NotThere: there is no such application.
+        """
+        with self.transaction():
+            kept = self._existing_application(client_id).logout_uris
+            self.update_application(client_id, logout_uris=_more(kept, urls))
+
     def set_token_lifetimes(
         self,
         client_id: str,
@@ -193,6 +264,15 @@ class Applications(Database):
         }
         self._write_one(_SET_LIFETIMES, changes)
 
+    def customize_tokens(self, client_id: str, customization: TokenCustomization) -> None:
+        """Say what the application's access tokens are to tell of people.
+
+        Raises:
+            NotThere: there is no such application.
+        """
+        query = "UPDATE applications SET token_customization = ? WHERE client_id = ?"
+        self._write_one(query, (customization.to_json(), client_id))
+
     def delete_application(self, client_id: str) -> None:
         """Remove an application and all that it was granted.
 
@@ -200,6 +280,12 @@ class Applications(Database):
             NotThere: there is no such application.
         """
         self._write_one("DELETE FROM applications WHERE client_id = ?", (client_id,))
+
+    def _existing_application(self, client_id: str) -> Application:
+        application = self.application(client_id)
+        if application is None:
+            raise NotThere("there is no such application")
+        return application
 
     def _application(self, row: Row) -> Application:
         scopes: dict[str, list[str]] = {}
@@ -210,6 +296,8 @@ class Applications(Database):
         return Application(
             **row
             | {
+                "client_secret": None if row["type"] in PUBLIC_TYPES else row["client_secret"],
+                "token_customization": TokenCustomization.from_json(row["token_customization"]),
                 "apis": tuple(Access(audience, tuple(keys)) for audience, keys in scopes.items()),
                 "is_hasura_mapping_enabled": bool(row["is_hasura_mapping_enabled"]),
                 "logout_uris": tuple(json.loads(row["logout_uris"])),
@@ -220,3 +308,14 @@ class Applications(Database):
 
 def _json(uris: Sequence[str] | None) -> str | None:
     return None if uris is None else json.dumps(list(uris))
+
+
+def _more(kept: tuple[str, ...], urls: Iterable[str]) -> tuple[str, ...]:
+    added = tuple(urls)
+    for url in added:
+        if not is_address(url):
+            raise ValueError(
+                f"{url!r} is no address to be called back at: it must be absolute, such as"
+                " http://localhost:3000/callback, and have no fragment."
+            )
+    return tuple(dict.fromkeys((*kept, *added)))

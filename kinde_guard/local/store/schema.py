@@ -14,12 +14,12 @@ from kinde_guard.local.store.errors import StoreError
 
 MARK: Final = 0x4B494E44
 """SQLite's ``application_id`` of our files ("KIND"), so that no other file is written into."""
-VERSION: Final = 2
+VERSION: Final = 3
 """The version of the schema, kept as SQLite's ``user_version``."""
 MANAGEMENT_WORD: Final = "management"
 """What stands in the row of the Management API instead of its audience."""
 
-TABLES: Final = """
+_VERSION_2: Final = """
 CREATE TABLE organizations (
     code        TEXT PRIMARY KEY,
     name        TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 256),
@@ -151,6 +151,87 @@ CREATE TABLE revoked_tokens (
 );
 """
 
+_VERSION_3: Final = """
+ALTER TABLE applications ADD COLUMN token_customization TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE member_roles (
+    org_code TEXT NOT NULL,
+    user_id  TEXT NOT NULL,
+    role_id  TEXT NOT NULL REFERENCES roles ON DELETE CASCADE,
+    PRIMARY KEY (org_code, user_id, role_id),
+    FOREIGN KEY (org_code, user_id) REFERENCES members ON DELETE CASCADE
+);
+CREATE TABLE member_permissions (
+    org_code      TEXT NOT NULL,
+    user_id       TEXT NOT NULL,
+    permission_id TEXT NOT NULL REFERENCES permissions ON DELETE CASCADE,
+    PRIMARY KEY (org_code, user_id, permission_id),
+    FOREIGN KEY (org_code, user_id) REFERENCES members ON DELETE CASCADE
+);
+CREATE TABLE member_scopes (
+    org_code TEXT NOT NULL,
+    user_id  TEXT NOT NULL,
+    scope_id TEXT NOT NULL REFERENCES api_scopes ON DELETE CASCADE,
+    PRIMARY KEY (org_code, user_id, scope_id),
+    FOREIGN KEY (org_code, user_id) REFERENCES members ON DELETE CASCADE
+);
+CREATE TABLE feature_flags (
+    key         TEXT PRIMARY KEY CHECK (length(key) BETWEEN 1 AND 64),
+    id          TEXT NOT NULL UNIQUE,
+    name        TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 256),
+    description TEXT NOT NULL DEFAULT '',
+    type        TEXT NOT NULL CHECK (type IN ('bool', 'int', 'str')),
+    value       TEXT NOT NULL
+);
+CREATE TABLE organization_flags (
+    org_code TEXT NOT NULL REFERENCES organizations ON DELETE CASCADE,
+    key      TEXT NOT NULL REFERENCES feature_flags ON DELETE CASCADE,
+    value    TEXT NOT NULL,
+    PRIMARY KEY (org_code, key)
+);
+CREATE TABLE user_flags (
+    user_id TEXT NOT NULL REFERENCES users ON DELETE CASCADE,
+    key     TEXT NOT NULL REFERENCES feature_flags ON DELETE CASCADE,
+    value   TEXT NOT NULL,
+    PRIMARY KEY (user_id, key)
+);
+CREATE TABLE sign_ins (
+    id           TEXT PRIMARY KEY,
+    client_id    TEXT NOT NULL REFERENCES applications ON DELETE CASCADE,
+    user_id      TEXT NOT NULL REFERENCES users ON DELETE CASCADE,
+    org_code     TEXT REFERENCES organizations ON DELETE CASCADE,
+    audience     TEXT NOT NULL,
+    scopes       TEXT NOT NULL,
+    nonce        TEXT,
+    auth_time    INTEGER NOT NULL,
+    session_id   TEXT NOT NULL,
+    access_token TEXT
+);
+CREATE INDEX sign_ins_by_session ON sign_ins (session_id);
+CREATE TABLE authorization_codes (
+    digest         TEXT PRIMARY KEY,
+    sign_in_id     TEXT NOT NULL REFERENCES sign_ins ON DELETE CASCADE,
+    redirect_uri   TEXT NOT NULL,
+    code_challenge TEXT,
+    expires_at     REAL NOT NULL,
+    is_used        INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE refresh_tokens (
+    digest      TEXT PRIMARY KEY,
+    sign_in_id  TEXT NOT NULL REFERENCES sign_ins ON DELETE CASCADE,
+    expires_at  REAL NOT NULL,
+    replaced_at REAL
+);
+CREATE TABLE issued_tokens (
+    jti        TEXT PRIMARY KEY,
+    sign_in_id TEXT NOT NULL REFERENCES sign_ins ON DELETE CASCADE,
+    expires_at REAL NOT NULL
+);
+"""
+"""People in roles, feature flags, and what a person's sign-in gave."""
+
+UPGRADES: Final = {0: _VERSION_2, 2: _VERSION_3}
+"""What turns an older version into the next; 0 is an empty database."""
+
 
 def prepare(connection: sqlite3.Connection, database: str) -> None:
     """Make the tables in an empty database; check that any other is one of ours.
@@ -170,19 +251,27 @@ def prepare(connection: sqlite3.Connection, database: str) -> None:
 
 
 def _make_or_check(connection: sqlite3.Connection, database: str) -> None:
-    if not _number(connection, "SELECT count(*) FROM sqlite_master"):
-        for statement in TABLES.split(";"):
+    version = _version(connection, database)
+    while version in UPGRADES:
+        for statement in UPGRADES[version].split(";"):
             connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {MARK}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        return
-    mark = _number(connection, "PRAGMA application_id")
+        version = min((later for later in UPGRADES if later > version), default=VERSION)
+    connection.execute(f"PRAGMA application_id = {MARK}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _version(connection: sqlite3.Connection, database: str) -> int:
+    """Return the version of the schema, 0 for an empty database."""
+    if not _number(connection, "SELECT count(*) FROM sqlite_master"):
+        return 0
     version = _number(connection, "PRAGMA user_version")
-    if (mark, version) != (MARK, VERSION):
+    is_ours = _number(connection, "PRAGMA application_id") == MARK
+    if not is_ours or version not in {*UPGRADES, VERSION} - {0}:
         raise StoreError(
             f"The file {database!r} was not made by this version of local Kinde."
             " Name a file that does not exist yet."
         )
+    return version
 
 
 def _number(connection: sqlite3.Connection, query: str) -> int:

@@ -57,6 +57,13 @@ class Users(Database):
             found = self._all("SELECT * FROM users WHERE id = ?", (user_id,))
             return self._user(found[0]) if found else None
 
+    def user_by_email(self, email: str) -> User | None:
+        """Return the user of that e-mail address, in capitals or not, if there is one."""
+        with self.reading():
+            query = "SELECT * FROM users WHERE lower(email) = lower(?)"
+            found = self._all(query, (email,))
+            return self._user(found[0]) if found else None
+
     def add_user(
         self,
         *,

@@ -1,4 +1,4 @@
-"""Changes that are made one after the other, and what became of each."""
+"""Runs changes in order and records the result of each."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from kinde_guard.client import ClientCredentialsError
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change that is to be made.
+    """One change of the tenant.
 
     Attributes:
-        verb: what is done, such as "grant".
-        name: of what it is done with, mostly a scope.
-        run: does it.
+        verb: the action, such as "grant".
+        name: the object of the action, mostly a scope.
+        run: makes the change.
     """
 
     verb: str
@@ -26,8 +26,8 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """What became of the steps: all were made, or one failed and the rest were not tried."""
+class Execution:
+    """The result of a sequence of steps: all done, or stopped at the first failure."""
 
     done: tuple[Step, ...]
     failed: Step | None = None
@@ -36,11 +36,11 @@ class Account:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every step was made."""
+        """Whether every step succeeded."""
         return self.failed is None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for a program."""
+        """Return the JSON form."""
         return {
             "done": [_named(step) for step in self.done],
             "failed": self.failed and {**_named(self.failed), "error": self.error},
@@ -48,27 +48,27 @@ class Account:
         }
 
     def failure(self) -> str:
-        """Return, as one line, what failed and what that leaves undone."""
+        """Return one line: the step that failed, and the steps before and after it."""
         if self.failed is None:
             return ""
-        says = f"{self.failed.verb} {self.failed.name} failed: {self.error}"
+        message = f"{self.failed.verb} {self.failed.name} failed: {self.error}"
         if self.not_tried:
-            says += f"; not tried: {', '.join(step.name for step in self.not_tried)}"
+            message += f"; not tried: {', '.join(step.name for step in self.not_tried)}"
         if self.done:
-            says += f"; done and kept: {', '.join(step.name for step in self.done)}"
-        return f"{says}; the same command may be run again"
+            message += f"; done and kept: {', '.join(step.name for step in self.done)}"
+        return f"{message}; the same command may be run again"
 
 
-def carry_out(steps: Iterable[Step]) -> Account:
-    """Make the changes in order, and stop at the first that fails."""
+def execute(steps: Iterable[Step]) -> Execution:
+    """Run the steps in order and stop at the first failure."""
     every, done = list(steps), list[Step]()
     for step in every:
         try:
             step.run()
         except (ManagementError, ClientCredentialsError) as error:
-            return Account(tuple(done), step, str(error), tuple(every[len(done) + 1 :]))
+            return Execution(tuple(done), step, str(error), tuple(every[len(done) + 1 :]))
         done.append(step)
-    return Account(tuple(done))
+    return Execution(tuple(done))
 
 
 def _named(step: Step) -> dict[str, str]:

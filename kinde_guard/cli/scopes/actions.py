@@ -1,7 +1,7 @@
-"""Runs the commands: does what was asked, shows it to a person or a program, and ends truthfully.
+"""Runs the ``scopes`` commands: requests, output and exit codes.
 
-What was done is told on standard output also where something failed; what failed is one line on
-standard error.
+Completed changes are printed on standard output even if a later one fails; the failure is one line
+on standard error.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from rich.console import Console
 from kinde_guard.cli.app_loading import load_app
 from kinde_guard.cli.credentials import audiences
 from kinde_guard.cli.errors import Finding, WrongUsage
-from kinde_guard.cli.scopes.account import Account, carry_out
+from kinde_guard.cli.scopes.execution import Execution, execute
 from kinde_guard.cli.scopes.grants import Change, Changed, change_grants
 from kinde_guard.cli.scopes.listing import api_to_json, listing
 from kinde_guard.cli.scopes.lookup import api_named
 from kinde_guard.cli.scopes.management import ManagementApi, Operation
-from kinde_guard.cli.scopes.plan import Plan, planned, steps
-from kinde_guard.cli.scopes.session import managing
-from kinde_guard.cli.scopes.tables import show_account, show_changed, show_listing, show_plan
-from kinde_guard.cli.scopes.wanted import Wanted, wanted_scopes
+from kinde_guard.cli.scopes.plan import Plan, make_plan, steps
+from kinde_guard.cli.scopes.required_scopes import RequiredScope, required_scopes
+from kinde_guard.cli.scopes.session import management_session
+from kinde_guard.cli.scopes.tables import show_changed, show_execution, show_listing, show_plan
 
 
 def run_list(
@@ -35,12 +35,12 @@ def run_list(
     ask: bool,
     as_json: bool,
 ) -> None:
-    """List the scopes of an API, and what can be seen of an application's."""
-    found = listing(environ, api=_api(environ, api), application=application, ask=ask)
+    """List the scopes of an API, and those of an application as far as Kinde shows them."""
+    scopes = listing(environ, api=_api(environ, api), application=application, ask=ask)
     if as_json:
-        _print_json(found.to_json())
+        _print_json(scopes.to_json())
     else:
-        show_listing(_console(), found)
+        show_listing(_console(), scopes)
 
 
 def run_grant(
@@ -57,7 +57,7 @@ def run_grant(
     changed = change_grants(
         environ, Change.GRANT, application=application, keys=scopes, api=name, authorize=authorize
     )
-    _tell(changed, as_json=as_json)
+    _print_changed(changed, as_json=as_json)
 
 
 def run_revoke(
@@ -68,22 +68,25 @@ def run_revoke(
     api: str | None,
     as_json: bool,
 ) -> None:
-    """Take scopes from an application."""
+    """Revoke scopes of an application."""
     name = _api(environ, api)
     changed = change_grants(environ, Change.REVOKE, application=application, keys=scopes, api=name)
-    _tell(changed, as_json=as_json)
+    _print_changed(changed, as_json=as_json)
 
 
-def run_diff(environ: Mapping[str, str], *, app: str, api: str | None, as_json: bool) -> int:
-    """Show how code and Kinde differ; return 1 if they do, otherwise 0."""
-    name, wanted = _api(environ, api), wanted_scopes(load_app(app))
-    with managing(environ, Operation.LIST_APIS, Operation.LIST_SCOPES) as management:
-        plan = _plan(management, name, wanted)
+def run_diff(
+    environ: Mapping[str, str], *, app: str, api: str | None, missing_only: bool, as_json: bool
+) -> int:
+    """Show the differences; return 1 if the API lacks a scope that the code requires, else 0."""
+    name, required = _api(environ, api), required_scopes(load_app(app))
+    with management_session(environ, Operation.LIST_APIS, Operation.LIST_SCOPES) as management:
+        plan = _plan(management, name, required)
+    plan = plan.without_unused() if missing_only else plan
     if as_json:
         _print_json(plan.to_json())
     else:
-        show_plan(_console(), plan, prune=None)
-    return 0 if plan.is_even else 1
+        show_plan(_console(), plan, prune=None, missing_only=missing_only)
+    return 1 if plan.missing else 0
 
 
 def run_apply(
@@ -95,39 +98,39 @@ def run_apply(
     prune: bool,
     as_json: bool,
 ) -> None:
-    """Add to an API what code asks for, and with ``prune`` remove what it does not ask for."""
+    """Add the scopes that the code requires; with ``prune`` remove those it does not."""
     if as_json and not yes:
         raise WrongUsage("--json does not ask before it changes anything: give --yes too")
-    name, wanted = _api(environ, api), wanted_scopes(load_app(app))
-    if prune and not wanted:
+    name, required = _api(environ, api), required_scopes(load_app(app))
+    if prune and not required:
         raise Finding(f"{app} asks for no scope at all: --prune would remove every one")
     further = (Operation.DELETE_SCOPE,) if prune else ()
-    with managing(
+    with management_session(
         environ, Operation.LIST_APIS, Operation.LIST_SCOPES, Operation.ADD_SCOPE, *further
     ) as management:
-        plan = _plan(management, name, wanted)
+        plan = _plan(management, name, required)
         if not as_json:
             show_plan(_console(), plan, prune=prune)
         changes = steps(plan, management, prune=prune)
         if changes and not yes:
             _ask_whether_to_go_on(len(changes), plan.api.name)
-        account = carry_out(changes)
-    _tell_account(account, plan, as_json=as_json)
+        execution = execute(changes)
+    _print_execution(execution, plan, as_json=as_json)
 
 
-def _plan(management: ManagementApi, name: str, wanted: Sequence[Wanted]) -> Plan:
+def _plan(management: ManagementApi, name: str, required: Sequence[RequiredScope]) -> Plan:
     api = api_named(management.apis(), name)
-    return planned(api, management.scopes(api), wanted)
+    return make_plan(api, management.scopes(api), required)
 
 
 def _ask_whether_to_go_on(changes: int, api: str) -> None:
-    """Return if the person says yes.
+    """Return if the user confirms.
 
     Raises:
-        WrongUsage: there is nobody to ask.
-        Finding: they say anything else.
+        WrongUsage: standard input is not a terminal.
+        Finding: any answer but yes.
     """
-    # Python has no stdin at all where it was closed by whoever started it.
+    # sys.stdin is None where the parent process closed it.
     if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
         raise WrongUsage("there is no terminal to ask at: give --yes to make the changes")
     sys.stdout.write(f"\nMake {changes} change{'' if changes == 1 else 's'} to {api}? [y/N] ")
@@ -136,7 +139,7 @@ def _ask_whether_to_go_on(changes: int, api: str) -> None:
         raise Finding("nothing was changed")
 
 
-def _tell(changed: Changed, *, as_json: bool) -> None:
+def _print_changed(changed: Changed, *, as_json: bool) -> None:
     if as_json:
         _print_json(
             {
@@ -145,25 +148,25 @@ def _tell(changed: Changed, *, as_json: bool) -> None:
                     "name": changed.application.name,
                     "client_id": changed.application.client_id,
                 },
-                **changed.account.to_json(),
+                **changed.execution.to_json(),
             }
         )
     else:
         show_changed(_console(), changed)
-    _end(changed.account)
+    _raise_if_failed(changed.execution)
 
 
-def _tell_account(account: Account, plan: Plan, *, as_json: bool) -> None:
+def _print_execution(execution: Execution, plan: Plan, *, as_json: bool) -> None:
     if as_json:
-        _print_json({**plan.to_json(), **account.to_json()})
+        _print_json({**plan.to_json(), **execution.to_json()})
     else:
-        show_account(_console(), account)
-    _end(account)
+        show_execution(_console(), execution)
+    _raise_if_failed(execution)
 
 
-def _end(account: Account) -> None:
-    if not account.is_complete:
-        raise Finding(account.failure())
+def _raise_if_failed(execution: Execution) -> None:
+    if not execution.is_complete:
+        raise Finding(execution.failure())
 
 
 def _api(environ: Mapping[str, str], given: str | None) -> str:
