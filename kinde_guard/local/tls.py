@@ -26,7 +26,7 @@ from kinde_guard.local.server import StartError
 
 MEMORY: Final = ":memory:"
 FOR_ITS_OWNER: Final = 0o600
-FOR_EVERYBODY: Final = 0o644
+"""The mode of every file, whatever it was before."""
 
 
 class Credentials:
@@ -95,14 +95,16 @@ def _kept(file: Path) -> CertificateAuthority:
 
 def _read(file: Path) -> CertificateAuthority | None:
     try:
-        return CertificateAuthority.from_pem(file.read_bytes())
+        authority = CertificateAuthority.from_pem(file.read_bytes())
+        file.chmod(FOR_ITS_OWNER)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:
         hint = "Remove the file, and a new one is made."
         raise StartError(
-            f"The file {str(file)!r} holds no certificate authority. {hint}"
+            f"The file {str(file)!r} holds no certificate authority for this machine alone. {hint}"
         ) from error
+    return authority
 
 
 def _keep(file: Path) -> CertificateAuthority:
@@ -121,10 +123,11 @@ def _keep(file: Path) -> CertificateAuthority:
 def _publish(file: Path, certificate: bytes) -> None:
     try:
         if file.exists() and file.read_bytes() == certificate:
+            file.chmod(FOR_ITS_OWNER)
             return
         with tempfile.TemporaryDirectory(prefix=".kinde-guard-", dir=file.parent) as directory:
             # Whoever reads it at this moment reads the former one or the new one.
-            _write(Path(directory, "ca.pem"), certificate, FOR_EVERYBODY).replace(file)
+            _write(Path(directory, "ca.pem"), certificate, FOR_ITS_OWNER).replace(file)
     except OSError as error:
         raise StartError(f"The CA's certificate cannot be written: {error}.") from error
 

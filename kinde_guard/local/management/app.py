@@ -15,6 +15,10 @@ from kinde_guard.local.management.api_keys import (
 )
 from kinde_guard.local.management.api_scopes import api_scope_operations
 from kinde_guard.local.management.apis import api_operations
+from kinde_guard.local.management.application_addresses import (
+    callback_operations,
+    logout_operations,
+)
 from kinde_guard.local.management.application_scopes import application_scope_operations
 from kinde_guard.local.management.applications import (
     application_operations,
@@ -49,6 +53,8 @@ SUBJECTS: Final[tuple[Callable[[Tenant], Operations], ...]] = (
     application_scope_operations,
     application_operations,
     application_token_operations,
+    callback_operations,
+    logout_operations,
     organization_operations,
     user_operations,
     role_operations,
