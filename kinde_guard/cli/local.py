@@ -57,7 +57,7 @@ def described(kinde: LocalKinde) -> dict[str, Any]:
             "client_id": management.client_id,
             "client_secret": management.client_secret,
         },
-        "applications": [_described(application) for application in kinde.applications],
+        "applications": [_described(each) for each in kinde.applications if each.type == "m2m"],
     }
 
 

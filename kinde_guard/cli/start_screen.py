@@ -47,7 +47,8 @@ def show_start_screen(console: Console, kinde: LocalKinde, *, database: Path | N
             "# The first two replace whatever Python trusts otherwise.",
         )
     for application in kinde.applications:
-        _show_application(console, application.name, application)
+        if application.type == "m2m":
+            _show_application(console, application.name, application)
     if kinde.management is not None:
         title = f"{kinde.management.name}: manages this tenant at {kinde.issuer}/api/v1"
         _show_application(console, title, kinde.management)

@@ -33,6 +33,10 @@ ALWAYS_NAMED: Final = ("127.0.0.1", "::1", "localhost")
 """The names in every server's certificate."""
 
 
+class UnboundedAuthority(ValueError):
+    """A certificate that can vouch for more than this machine: clients are told to trust it."""
+
+
 class CertificateAuthority:
     """A key and its self-signed certificate. It has no repr of its own: it holds a secret.
 
@@ -68,8 +72,8 @@ class CertificateAuthority:
         """Return the authority that ``to_pem`` wrote.
 
         Raises:
-            ValueError: it did not, or the certificate could vouch for more than this machine:
-                clients are told to trust it.
+            UnboundedAuthority: the certificate is not bound to loopback.
+            ValueError: it did not.
         """
         key = serialization.load_pem_private_key(pem, password=None)
         certificate = x509.load_pem_x509_certificate(pem)
@@ -78,7 +82,7 @@ class CertificateAuthority:
         if certificate.public_key() != key.public_key():
             raise ValueError("the certificate is another key's")
         if not _is_for_loopback_alone(certificate):
-            raise ValueError("the certificate can vouch for more than loopback")
+            raise UnboundedAuthority("the certificate can vouch for more than loopback")
         return cls(key, certificate)
 
     def to_pem(self) -> bytes:

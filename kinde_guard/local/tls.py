@@ -21,10 +21,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from kinde_guard.local.certificate_authority import CertificateAuthority
+from kinde_guard.local.certificate_authority import CertificateAuthority, UnboundedAuthority
 from kinde_guard.local.server import StartError
 
 MEMORY: Final = ":memory:"
+HINT: Final = "Remove the file, and a new one is made."
 FOR_ITS_OWNER: Final = 0o600
 """The mode of every file, whatever it was before."""
 
@@ -99,11 +100,12 @@ def _read(file: Path) -> CertificateAuthority | None:
         file.chmod(FOR_ITS_OWNER)
     except FileNotFoundError:
         return None
+    except UnboundedAuthority as error:
+        wrong = "holds a certificate authority that can vouch for more than this machine"
+        raise StartError(f"The file {str(file)!r} {wrong}. {HINT}") from error
     except (ValueError, TypeError) as error:
-        hint = "Remove the file, and a new one is made."
-        raise StartError(
-            f"The file {str(file)!r} holds no certificate authority for this machine alone. {hint}"
-        ) from error
+        wrong = "holds no certificate authority"
+        raise StartError(f"The file {str(file)!r} {wrong}. {HINT}") from error
     return authority
 
 
