@@ -27,6 +27,15 @@ from kinde_guard.local.management.applications import (
 from kinde_guard.local.management.coverage import not_implemented
 from kinde_guard.local.management.envelope import error_schemas
 from kinde_guard.local.management.error_handlers import add_error_handlers
+from kinde_guard.local.management.feature_flags import (
+    feature_flag_operations,
+    flag_override_operations,
+)
+from kinde_guard.local.management.members import (
+    member_operations,
+    member_permission_operations,
+    member_role_operations,
+)
 from kinde_guard.local.management.not_implemented import not_implemented_operations
 from kinde_guard.local.management.operations import Operations
 from kinde_guard.local.management.organizations import organization_operations
@@ -61,6 +70,11 @@ SUBJECTS: Final[tuple[Callable[[Tenant], Operations], ...]] = (
     role_scope_operations,
     role_permission_operations,
     permission_operations,
+    member_operations,
+    member_role_operations,
+    member_permission_operations,
+    feature_flag_operations,
+    flag_override_operations,
 )
 
 
