@@ -52,9 +52,8 @@ def show_start_screen(
             "# The first two replace whatever Python trusts otherwise.",
         )
     for application in kinde.applications:
-        if application.type != "m2m":
-            continue
-        _show_application(console, application.name, application)
+        if application.type == "m2m":
+            _show_application(console, application.name, application)
     if kinde.management is not None:
         title = f"{kinde.management.name}: manages this tenant at {kinde.issuer}/api/v1"
         _show_application(console, title, kinde.management)

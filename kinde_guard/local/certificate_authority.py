@@ -33,6 +33,10 @@ ALWAYS_NAMED: Final = ("127.0.0.1", "::1", "localhost")
 """The names in every server's certificate."""
 
 
+class UnboundedAuthority(ValueError):
+    """A certificate that can vouch for more than this machine: clients are told to trust it."""
+
+
 class CertificateAuthority:
     """A key and its self-signed certificate. It has no repr of its own: it holds a secret.
 
@@ -68,6 +72,7 @@ class CertificateAuthority:
         """Return the authority that ``to_pem`` wrote.
 
         Raises:
+            UnboundedAuthority: the certificate is not bound to loopback.
             ValueError: it did not.
         """
         key = serialization.load_pem_private_key(pem, password=None)
@@ -76,6 +81,8 @@ class CertificateAuthority:
             raise ValueError("the key is of another kind")
         if certificate.public_key() != key.public_key():
             raise ValueError("the certificate is another key's")
+        if not _is_for_loopback_alone(certificate):
+            raise UnboundedAuthority("the certificate can vouch for more than loopback")
         return cls(key, certificate)
 
     def to_pem(self) -> bytes:
@@ -116,6 +123,22 @@ class CertificateAuthority:
             .sign(self._key, hashes.SHA256())
         )
         return _private_pem(key) + certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _is_for_loopback_alone(certificate: x509.Certificate) -> bool:
+    """Tell whether the certificate bounds what it vouches for as ``generate`` does."""
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.NameConstraints)
+        basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except x509.ExtensionNotFound:
+        return False
+    permitted = constraints.value.permitted_subtrees or []
+    return (
+        constraints.critical
+        and set(permitted) == set(LOOPBACK)
+        and basic.value.ca
+        and basic.value.path_length == 0
+    )
 
 
 def _builder(

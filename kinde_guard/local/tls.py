@@ -21,12 +21,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from kinde_guard.local.certificate_authority import CertificateAuthority
+from kinde_guard.local.certificate_authority import CertificateAuthority, UnboundedAuthority
 from kinde_guard.local.server import StartError
 
 MEMORY: Final = ":memory:"
+HINT: Final = "Remove the file, and a new one is made."
 FOR_ITS_OWNER: Final = 0o600
-FOR_EVERYBODY: Final = 0o644
+"""The mode of every file, whatever it was before."""
 
 
 class Credentials:
@@ -95,14 +96,17 @@ def _kept(file: Path) -> CertificateAuthority:
 
 def _read(file: Path) -> CertificateAuthority | None:
     try:
-        return CertificateAuthority.from_pem(file.read_bytes())
+        authority = CertificateAuthority.from_pem(file.read_bytes())
+        file.chmod(FOR_ITS_OWNER)
     except FileNotFoundError:
         return None
+    except UnboundedAuthority as error:
+        wrong = "holds a certificate authority that can vouch for more than this machine"
+        raise StartError(f"The file {str(file)!r} {wrong}. {HINT}") from error
     except (ValueError, TypeError) as error:
-        hint = "Remove the file, and a new one is made."
-        raise StartError(
-            f"The file {str(file)!r} holds no certificate authority. {hint}"
-        ) from error
+        wrong = "holds no certificate authority"
+        raise StartError(f"The file {str(file)!r} {wrong}. {HINT}") from error
+    return authority
 
 
 def _keep(file: Path) -> CertificateAuthority:
@@ -121,10 +125,11 @@ def _keep(file: Path) -> CertificateAuthority:
 def _publish(file: Path, certificate: bytes) -> None:
     try:
         if file.exists() and file.read_bytes() == certificate:
+            file.chmod(FOR_ITS_OWNER)
             return
         with tempfile.TemporaryDirectory(prefix=".kinde-guard-", dir=file.parent) as directory:
             # Whoever reads it at this moment reads the former one or the new one.
-            _write(Path(directory, "ca.pem"), certificate, FOR_EVERYBODY).replace(file)
+            _write(Path(directory, "ca.pem"), certificate, FOR_ITS_OWNER).replace(file)
     except OSError as error:
         raise StartError(f"The CA's certificate cannot be written: {error}.") from error
 

@@ -25,9 +25,19 @@ def test_the_openid_configuration_names_every_endpoint_under_the_issuer(
         "end_session_endpoint": f"{kinde.issuer}/logout",
         "introspection_endpoint": f"{kinde.issuer}/oauth2/introspect",
         "revocation_endpoint": f"{kinde.issuer}/oauth2/revoke",
-        "grant_types_supported": ["client_credentials"],
-        "token_endpoint_auth_methods_supported": ["client_secret_post"],
+        "device_authorization_endpoint": f"{kinde.issuer}/oauth2/device/auth",
+        "grant_types_supported": [
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:device_code",
+        ],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "none"],
         "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "code_challenge_methods_supported": ["S256"],
+        "scopes_supported": ["openid", "profile", "email", "offline"],
+        "prompt_values_supported": ["login", "create", "none"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
     }
@@ -84,7 +94,19 @@ def test_another_method_is_not_allowed(http: httpx.Client) -> None:
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
 
 
-def test_there_is_no_login_and_no_documentation(http: httpx.Client) -> None:
-    paths = ["/oauth2/auth", "/logout", "/docs", "/openapi.json"]
+def test_the_metadata_of_an_authorization_server_are_the_same_document(http: httpx.Client) -> None:
+    openid = http.get("/.well-known/openid-configuration")
 
-    assert {path: http.get(path).status_code for path in paths} == dict.fromkeys(paths, 404)
+    assert http.get("/.well-known/oauth-authorization-server").json() == openid.json()
+
+
+def test_every_endpoint_that_it_names_is_served(http: httpx.Client) -> None:
+    document = http.get("/.well-known/openid-configuration").json()
+    urls = [value for name, value in document.items() if name.endswith(("_endpoint", "_uri"))]
+
+    statuses = {url: (http.get(url).status_code, http.post(url).status_code) for url in urls}
+    assert {url: pair for url, pair in statuses.items() if 404 in pair} == {}
+
+
+def test_there_is_no_documentation(http: httpx.Client) -> None:
+    assert [http.get(path).status_code for path in ("/docs", "/openapi.json")] == [404, 404]

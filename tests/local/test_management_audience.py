@@ -79,7 +79,8 @@ def test_what_nobody_calls_it_is_refused(
 def test_the_management_application_is_not_among_the_applications(
     kinde: LocalKinde, management: Application
 ) -> None:
-    assert [each.name for each in kinde.applications] == ["Back office", "Reporting"]
+    names = [each.name for each in kinde.applications]
+    assert names == ["Back office", "Reporting", "Website", "Front end"]
     assert [access.audience for access in management.apis] == [kinde.management_audience]
     assert all(access.audience == API for each in kinde.applications for access in each.apis)
 

@@ -7,7 +7,7 @@ import httpx
 import jwt
 import pytest
 
-from kinde_guard.local import OMIT, Application, LocalKinde
+from kinde_guard.local import FRONT_END_CLIENT_ID, OMIT, Application, LocalKinde
 from tests.local.clients import ALL, API, NOW, ask, verified
 
 
@@ -171,3 +171,103 @@ def test_the_clock_is_read_for_every_token() -> None:
         ]
 
     assert issued == [100, 200]
+
+
+# People
+
+
+def test_a_persons_token_says_what_their_sign_in_would(
+    kinde: LocalKinde, http: httpx.Client
+) -> None:
+    ada = kinde.people[0]
+    tokens = [kinde.user_token(who) for who in (ada, "ada@example.com", "ADA@Example.com", ada.id)]
+
+    claims = [{**verified(http, token), "jti": ""} for token in tokens]
+    assert claims == [claims[0]] * 4
+    assert (claims[0]["sub"], claims[0]["org_code"]) == (ada.id, "org_1ccfb819462")
+    assert claims[0]["azp"] == FRONT_END_CLIENT_ID
+    assert "update:users" in claims[0]["permissions"]
+
+
+def test_a_persons_token_is_for_the_organization_that_was_chosen(
+    kinde: LocalKinde, http: httpx.Client
+) -> None:
+    first, second = kinde.people[1].organizations
+    tokens = [
+        kinde.user_token("charles@example.com"),
+        kinde.user_token("charles@example.com", org=second),
+        kinde.user_token("charles@example.com", org_code=second),
+    ]
+
+    codes = [verified(http, token)["org_code"] for token in tokens]
+    assert codes == [first, second, second]
+
+
+@pytest.mark.parametrize(
+    ("person", "org"),
+    [
+        ("nobody@example.com", None),
+        ("kp_nobody", None),
+        ("ada@example.com", "org_7b2e9d04f31"),
+        ("ada@example.com", "org_none"),
+    ],
+)
+def test_a_person_who_could_not_sign_in_so_gets_no_token(
+    kinde: LocalKinde, person: str, org: str | None
+) -> None:
+    with pytest.raises(ValueError, match=r"no person|does not belong to"):
+        kinde.user_token(person, org=org)
+
+
+@pytest.mark.parametrize("person", [None, "ada@example.com"])
+def test_what_a_token_says_of_rights_can_be_overridden(
+    kinde: LocalKinde, http: httpx.Client, person: str | None
+) -> None:
+    raw = kinde.user_token(
+        person,
+        scopes=["openid"],
+        permissions=["read:users"],
+        roles=["admin", "pilot"],
+        features={"beta": False, "seats": 7, "theme": "red"},
+        sub="kp_1",
+        email=OMIT,
+    )
+    claims = verified(http, raw)
+
+    admin = next(role for role in kinde.store.roles() if role.key == "admin")
+    assert claims["roles"] == [
+        {"id": admin.id, "key": "admin", "name": "Administrator"},
+        {"id": claims["roles"][1]["id"], "key": "pilot", "name": "pilot"},
+    ]
+    assert claims["feature_flags"] == {
+        "beta": {"t": "b", "v": False},
+        "seats": {"t": "i", "v": 7},
+        "theme": {"t": "s", "v": "red"},
+    }
+    assert (claims["scp"], claims["permissions"], claims["sub"]) == (
+        ["openid"],
+        ["read:users"],
+        "kp_1",
+    )
+
+
+def test_an_audience_that_was_not_authorized_stays_out_as_at_a_sign_in(
+    kinde: LocalKinde, http: httpx.Client
+) -> None:
+    claims = verified(http, kinde.user_token("ada@example.com", audience=["x", API]))
+
+    assert claims["aud"] == [API]
+
+
+def test_people_and_applications_are_what_the_tenant_has(kinde: LocalKinde) -> None:
+    assert [(each.email, each.organizations) for each in kinde.people] == [
+        ("ada@example.com", ("org_1ccfb819462",)),
+        ("charles@example.com", ("org_1ccfb819462", "org_7b2e9d04f31")),
+        ("mary@example.com", ("org_7b2e9d04f31",)),
+    ]
+    assert [(each.name, each.type, each.client_secret is None) for each in kinde.applications] == [
+        ("Back office", "m2m", False),
+        ("Reporting", "m2m", False),
+        ("Website", "reg", False),
+        ("Front end", "spa", True),
+    ]

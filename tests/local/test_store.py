@@ -10,7 +10,15 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from kinde_guard.local import AUDIENCE, SCOPES, Access, Store, StoreError, Tenant
+from kinde_guard.local import (
+    AUDIENCE,
+    FRONT_END_CLIENT_ID,
+    SCOPES,
+    Access,
+    Store,
+    StoreError,
+    Tenant,
+)
 from kinde_guard.local.seed import seed
 from kinde_guard.local.store import AlreadyThere, NotAllowed, NotThere, RowRefused
 
@@ -23,15 +31,21 @@ def store() -> Iterator[Store]:
 
 def test_a_new_tenant_is_small_and_believable() -> None:
     with Tenant.open("http://kinde.test") as tenant:
-        back_office, reporting, management, website = tenant.store.applications()
+        back_office, reporting, management, website, front_end = tenant.store.applications()
         assert tenant.store.management_application() == management
         assert [api.name for api in tenant.store.apis()] == ["Kinde Management API", "Users API"]
         assert [role.key for role in tenant.store.roles()] == ["admin", "analyst", "guest"]
         assert [user.first_name for user in tenant.store.users()] == ["Ada", "Charles", "Mary"]
-        (organization,) = tenant.store.organizations()
-        assert tenant.store.members(organization.code) == tenant.store.users()
+        first, second = tenant.store.organizations()
+        ada, charles, mary = tenant.store.users()
+        assert tenant.store.members(first.code) == [ada, charles]
+        assert tenant.store.members(second.code) == [charles, mary]
 
-    assert (website.name, website.type, website.apis) == ("Website", "reg", ())
+    for application, name, kind in ((website, "Website", "reg"), (front_end, "Front end", "spa")):
+        assert (application.name, application.type) == (name, kind)
+        assert application.apis == (Access(AUDIENCE, ()),)
+        assert "http://localhost:8000/docs/oauth2-redirect" in application.redirect_uris
+    assert front_end.client_id == FRONT_END_CLIENT_ID
     (access,) = management.apis
     assert (management.name, access.audience) == ("Management", "http://kinde.test/api")
     assert len(access.scopes) == 149
@@ -322,8 +336,8 @@ def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
         thread.join()
 
     with Store(tmp_path / "kinde.db") as store:
-        assert len(store.applications()) == 4
-        assert len(store.organizations()) == 9
+        assert len(store.applications()) == 5
+        assert len(store.organizations()) == 10
 
 
 def test_a_change_inside_a_reading_is_an_error(store: Store) -> None:

@@ -21,6 +21,7 @@ import pytest
 from kinde_guard import KeysUnavailable, KindeGuard
 from kinde_guard.local import LocalKinde, StartError, StoreError
 from kinde_guard.local.certificate_authority import CertificateAuthority
+from tests.local.authorities import unbounded_authority
 from tests.local.clients import ask, verified
 
 JWKS = "/.well-known/jwks"
@@ -75,6 +76,7 @@ def test_the_issuer_is_the_https_url_that_answers_everywhere(tls_kinde: LocalKin
         f"{issuer}/logout",
         f"{issuer}/oauth2/introspect",
         f"{issuer}/oauth2/revoke",
+        f"{issuer}/oauth2/device/auth",
     }
 
 
@@ -228,18 +230,23 @@ def test_with_a_file_the_authority_lies_beside_it_and_stays_trusted(tmp_path: Pa
     assert certificate_files(tmp_path) == {"kinde.db.ca.pem", "kinde.db.ca.key"}
 
 
-def test_the_private_key_is_for_its_owner_and_the_certificate_for_everybody(
-    tmp_path: Path,
+@pytest.mark.parametrize("existing", [None, 0o644], ids=["new files", "files that were open"])
+def test_all_files_beside_the_database_are_for_their_owner_alone(
+    tmp_path: Path, existing: int | None
 ) -> None:
     before = os.umask(0)
     try:
         with LocalKinde(database=tmp_path / "kinde.db", tls=True):
             pass
+        if existing is not None:
+            for each in tmp_path.iterdir():
+                each.chmod(existing)
+        with LocalKinde(database=tmp_path / "kinde.db", tls=True):
+            modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
     finally:
         os.umask(before)
-    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
-    assert modes["kinde.db.ca.key"] == 0o600
-    assert modes["kinde.db.ca.pem"] == 0o644
+    names = {"kinde.db", "kinde.db-shm", "kinde.db-wal", "kinde.db.ca.key", "kinde.db.ca.pem"}
+    assert modes == dict.fromkeys(names, 0o600)
     assert b"PRIVATE" not in (tmp_path / "kinde.db.ca.pem").read_bytes()
 
 
@@ -286,19 +293,24 @@ def _of_another_key(good: bytes, other: bytes) -> bytes:
     return _no_certificate(good, other) + other.removeprefix(_no_certificate(other, good))
 
 
-@pytest.mark.parametrize("spoil", [_not_pem, _no_certificate, _of_another_key])
+def _for_any_host(good: bytes, other: bytes) -> bytes:
+    return unbounded_authority()
+
+
+@pytest.mark.parametrize("spoil", [_not_pem, _no_certificate, _of_another_key, _for_any_host])
 def test_a_file_that_holds_no_authority_is_refused_and_left_alone(
     tmp_path: Path, spoil: Callable[[bytes, bytes], bytes]
 ) -> None:
     good, other = (CertificateAuthority.generate().to_pem() for _ in range(2))
     key = tmp_path / "kinde.db.ca.key"
-    key.write_bytes(spoil(good, other))
+    spoilt = spoil(good, other)
+    key.write_bytes(spoilt)
     with (
-        pytest.raises(StartError, match=r"kinde\.db\.ca\.key' holds no certificate authority"),
+        pytest.raises(StartError, match=r"kinde\.db\.ca\.key' holds (no|a) certificate authority"),
         LocalKinde(database=tmp_path / "kinde.db", tls=True),
     ):
         pytest.fail("that is no authority")
-    assert key.read_bytes() == spoil(good, other)
+    assert key.read_bytes() == spoilt
 
 
 def test_beside_a_file_that_is_no_tenants_no_authority_is_made(tmp_path: Path) -> None:

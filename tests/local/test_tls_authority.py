@@ -13,6 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from kinde_guard.local import certificate_authority
 from kinde_guard.local.certificate_authority import CertificateAuthority
+from tests.local.authorities import unbounded_authority
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,23 @@ def test_it_comes_back_from_its_file_as_it_was(authority: CertificateAuthority) 
     again = CertificateAuthority.from_pem(authority.to_pem())
     assert again.to_pem() == authority.to_pem()
     assert again.is_current
+
+
+@pytest.mark.parametrize(
+    "permitted",
+    [
+        None,
+        [x509.DNSName("kinde.com")],
+        [*certificate_authority.LOOPBACK, x509.DNSName("kinde.com")],
+    ],
+    ids=["none", "another", "more"],
+)
+def test_a_planted_one_that_can_vouch_for_other_hosts_is_refused(
+    permitted: list[x509.GeneralName] | None,
+) -> None:
+    bounds = [] if permitted is None else [x509.NameConstraints(permitted, None)]
+    with pytest.raises(ValueError, match="more than loopback"):
+        CertificateAuthority.from_pem(unbounded_authority(*bounds))
 
 
 def test_its_key_never_shows_in_its_repr(authority: CertificateAuthority) -> None:

@@ -16,6 +16,10 @@ from kinde_guard.local.management.api_keys import (
 )
 from kinde_guard.local.management.api_scopes import api_scope_operations
 from kinde_guard.local.management.apis import api_operations
+from kinde_guard.local.management.application_addresses import (
+    callback_operations,
+    logout_operations,
+)
 from kinde_guard.local.management.application_scopes import application_scope_operations
 from kinde_guard.local.management.applications import (
     application_operations,
@@ -24,6 +28,15 @@ from kinde_guard.local.management.applications import (
 from kinde_guard.local.management.coverage import not_implemented
 from kinde_guard.local.management.envelope import error_schemas
 from kinde_guard.local.management.error_handlers import add_error_handlers
+from kinde_guard.local.management.feature_flags import (
+    feature_flag_operations,
+    flag_override_operations,
+)
+from kinde_guard.local.management.members import (
+    member_operations,
+    member_permission_operations,
+    member_role_operations,
+)
 from kinde_guard.local.management.not_implemented import not_implemented_operations
 from kinde_guard.local.management.operations import Operations
 from kinde_guard.local.management.organizations import organization_operations
@@ -52,6 +65,8 @@ SUBJECTS: Final[tuple[Callable[[Tenant], Operations], ...]] = (
     application_scope_operations,
     application_operations,
     application_token_operations,
+    callback_operations,
+    logout_operations,
     organization_operations,
     user_operations,
     role_operations,
@@ -60,6 +75,11 @@ SUBJECTS: Final[tuple[Callable[[Tenant], Operations], ...]] = (
     permission_operations,
     webhook_operations,
     event_operations,
+    member_operations,
+    member_role_operations,
+    member_permission_operations,
+    feature_flag_operations,
+    flag_override_operations,
 )
 
 

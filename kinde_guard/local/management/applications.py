@@ -125,18 +125,18 @@ def application_operations(tenant: Tenant) -> Operations:
             made = store.add_application(body.name, type=body.type, org_code=body.org_code)
         return ApplicationCreated(
             application=ApplicationCredentials(
-                id=made.client_id, client_id=made.client_id, client_secret=made.client_secret
+                id=made.client_id, client_id=made.client_id, client_secret=made.client_secret or ""
             )
         )
 
     @operations.operation("getApplication")
     def show_application(application_id: str) -> ApplicationAnswer:
-        return ApplicationAnswer(application=_details(_existing(store, application_id)))
+        return ApplicationAnswer(application=_details(existing_application(store, application_id)))
 
     @operations.operation("updateApplication")
     def update_application(application_id: str, body: ApplicationUpdate | None = None) -> Success:
         with store.transaction():
-            _existing(store, application_id)
+            existing_application(store, application_id)
             if body is not None:
                 store.update_application(application_id, **body.model_dump())
         return Success()
@@ -144,7 +144,7 @@ def application_operations(tenant: Tenant) -> Operations:
     @operations.operation("deleteApplication")
     def delete_application(application_id: str) -> Success:
         with store.transaction():
-            _existing(store, application_id)
+            existing_application(store, application_id)
             store.delete_application(application_id)
         return Success()
 
@@ -158,7 +158,7 @@ def application_token_operations(tenant: Tenant) -> Operations:
     @operations.operation("updateApplicationTokens")
     def update_tokens(application_id: str, body: TokenLifetimes) -> Success:
         with store.transaction():
-            _existing(store, application_id)
+            existing_application(store, application_id)
             store.set_token_lifetimes(
                 application_id,
                 access=body.access_token_lifetime,
@@ -172,7 +172,8 @@ def application_token_operations(tenant: Tenant) -> Operations:
     return operations
 
 
-def _existing(store: Store, application_id: str) -> Application:
+def existing_application(store: Store, application_id: str) -> Application:
+    """Return the application of that id, or raise ``Refused``."""
     application = store.application(application_id)
     if application is None:
         raise Refused("APPLICATION_NOT_FOUND", "There is no application of that id")
@@ -185,7 +186,7 @@ def _details(application: Application) -> ApplicationDetails:
         name=application.name,
         type=application.type,
         client_id=application.client_id,
-        client_secret=application.client_secret,
+        client_secret=application.client_secret or "",
         login_uri=application.login_uri,
         homepage_uri=application.homepage_uri,
     )

@@ -151,10 +151,25 @@ def _connect(database: str) -> sqlite3.Connection:
         raise StoreError(f"The database {database!r} cannot be opened: {error}.") from error
     try:
         _set_up(connection, database, in_file=in_file)
+        if in_file:
+            _keep_private(database)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _keep_private(database: str) -> None:
+    """Let nobody but their owner read the files, whatever could read them before."""
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            file = Path(f"{database}{suffix}")
+            if file.exists():
+                file.chmod(0o600)
+    except OSError as error:
+        raise StoreError(
+            f"The file {database!r} holds secrets, and cannot be kept from others: {error}."
+        ) from error
 
 
 def _set_up(connection: sqlite3.Connection, database: str, *, in_file: bool) -> None:
