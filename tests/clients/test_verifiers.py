@@ -61,6 +61,7 @@ def tokens(kinde: LocalKinde) -> dict[str, str]:
 def told(node: Runtime, kinde: LocalKinde, tokens: dict[str, str]) -> Any:
     webhooks = {
         "good": webhook(kinde),
+        "sent": kinde.webhook("user.deleted", data={"user": {"id": "kp_1"}}),
         "tampered": tampered(webhook(kinde)),
         "expired": webhook(kinde, exp=1_700_000_000),
     }
@@ -95,7 +96,10 @@ def test_jwt_validator_refuses_a_withdrawn_key(told: Any) -> None:
 
 
 def test_webhooks_decodes_an_event(told: Any) -> None:
-    assert told["decoded"] == {"good": WEBHOOK, "tampered": None, "expired": None}
+    decoded = dict(told["decoded"])
+    sent = decoded.pop("sent")
+    assert decoded == {"good": WEBHOOK, "tampered": None, "expired": None}
+    assert (sent["type"], sent["data"]) == ("user.deleted", {"user": {"id": "kp_1"}})
 
 
 def test_node_express_lets_in_only_tokens_for_the_api(

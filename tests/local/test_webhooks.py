@@ -13,7 +13,7 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from kinde_guard import KindeGuard, MemoryRevocations, RevokedToken, WebhookEvent, kinde_webhook
+from kinde_guard import KindeGuard, MemoryRevocations, WebhookEvent, kinde_webhook
 from kinde_guard.client import ClientCredentials
 from kinde_guard.local import LocalKinde
 from kinde_guard.local.webhooks import EVENT_TYPES
@@ -261,24 +261,50 @@ def test_endpoint_that_is_not_there_is_no_answer(kinde: LocalKinde) -> None:
     assert kinde.webhook_deliveries[0].statuses[0] == 0
 
 
-def test_deleted_user_is_refused_once_the_webhook_has_arrived(
+def test_deleted_user_is_refused_by_the_request_after_the_webhook(
     kinde: LocalKinde, management: httpx.Client, receiver: Receiver
 ) -> None:
     kinde.send_webhooks_to(receiver.url, "user.deleted")
     profile = {"given_name": "Zoe", "family_name": "New"}
     user = management.post("/user", json={"profile": profile}).json()["id"]
     token = kinde.user_token(subject=user)
+    headers = {"authorization": f"Bearer {token}"}
     revocations = MemoryRevocations(clock=kinde.clock)
-    guard = KindeGuard(kinde.issuer, audience=kinde.audience, revocations=revocations)
+    guard = KindeGuard(
+        kinde.issuer,
+        audience=kinde.audience,
+        revocations=revocations,
+        public_paths=[f"POST {PATH}"],
+        clock=kinde.clock,
+    )
+    app = FastAPI()
+    guard.install(app)
+
+    @app.get("/me")
+    async def me() -> None: ...
+
+    @app.post(PATH)
+    async def receive(event: WebhookEvent = Depends(kinde_webhook(guard))) -> None:  # noqa: B008
+        await revocations.apply(event)
 
     async def check() -> None:
-        verified = await guard.verify(token)
-        revocations.snapshot.check(verified.claims)
-        await asyncio.to_thread(management.delete, "/user", params={"id": user})
-        await asyncio.to_thread(until, lambda: receiver.requests)
-        assert await revocations.apply(await event_of(kinde, receiver.requests[0][1]))
-        with pytest.raises(RevokedToken):
-            revocations.snapshot.check(verified.claims)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+            assert (await client.get("/me", headers=headers)).status_code == 200
+            assert (await client.get("/me", headers=headers)).status_code == 200
+            await asyncio.to_thread(management.delete, "/user", params={"id": user})
+            await asyncio.to_thread(until, lambda: receiver.requests)
+            sent, body = receiver.requests[0]
+            answer = await client.post(
+                PATH, content=body, headers={"content-type": sent["content-type"]}
+            )
+            assert answer.status_code == 200
+            refused = await client.get("/me", headers=headers)
+            assert refused.status_code == 401
+            assert refused.json()["reason"] == "revoked_token"
+            assert 'error="invalid_token"' in refused.headers["www-authenticate"]
+            other = {"authorization": f"Bearer {kinde.user_token()}"}
+            assert (await client.get("/me", headers=other)).status_code == 200
         await guard.aclose()
 
     asyncio.run(check())
