@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.types import Scope
 
-from kinde_guard.asgi.auth_state import admission
+from kinde_guard.asgi.auth_state import find_auth_state, get_auth_state
 from kinde_guard.asgi.resource_metadata import metadata_url
+from kinde_guard.requirements.dependency import record_rejection
 from kinde_guard.vocabulary.errors import GuardError, MissingToken
 
 if TYPE_CHECKING:
-    from kinde_guard.guard import KindeGuard
+    from kinde_guard.engine import GuardEngine
 
 _SCOPE_KEY: Final = "kinde_guard.mcp"
 
@@ -31,7 +32,7 @@ class Protection:
         resource: gives the resource identifier, which fastmcp knows once its routes are made.
     """
 
-    guard: KindeGuard
+    guard: GuardEngine
     resource: Callable[[], str | None]
 
 
@@ -51,29 +52,35 @@ def granted_scopes(scope: Scope) -> frozenset[str]:
     granted = getattr(getattr(scope.get("user"), "access_token", None), "scopes", None)
     if isinstance(granted, list):
         return frozenset(granted)
-    token = admission(scope).token
+    token = get_auth_state(scope).token
     if token is None:
         raise MissingToken
     return token.scopes
 
 
-def record_rejection(scope: Scope, error: GuardError, required: tuple[str, ...]) -> None:
-    """Count a rejection and complete its challenge.
+def reject_call(scope: Scope, error: GuardError, required: tuple[str, ...]) -> None:
+    """Record a rejection and complete its challenge.
 
     Args:
         scope: of the request.
         error: why it is rejected; its headers are written anew.
-        required: all scopes that the request needs.
+        required: all scopes that the request needs, for a challenge to a caller without a token.
     """
-    protection = scope.get(_SCOPE_KEY)
-    if isinstance(protection, Protection):
-        guard, resource = protection.guard, protection.resource()
-    else:
-        guard = admission(scope).guard
-        resource = guard.settings.resource
-    guard.refused(error)
+    named = " ".join(required) if isinstance(error, MissingToken) and required else None
+    state, protection = find_auth_state(scope), scope.get(_SCOPE_KEY)
+    if state is not None:
+        record_rejection(scope, state, error)
+        state.guard.complete(error, named)
+    elif isinstance(protection, Protection):
+        _record_for_sdk(scope, protection, error)
+
+
+def _record_for_sdk(scope: Scope, protection: Protection, error: GuardError) -> None:
+    guard, resource = protection.guard, protection.resource()
+    method, path = scope["method"], scope["path"]
+    guard.recorder.rejected(error.reason, error.status, method=method, raw_path=path)
+    guard.recorder.request_ended(error.reason)
     error.set_challenge(
         realm=guard.settings.realm,
-        scope=" ".join(required) or None,
         resource_metadata=None if resource is None else metadata_url(resource),
     )
