@@ -27,6 +27,7 @@ from kinde_guard.vocabulary.errors import (
 )
 from kinde_guard.vocabulary.events import CredentialIds, GuardStats, Recorder
 from kinde_guard.vocabulary.settings import Settings
+from kinde_guard.vocabulary.urls import metadata_url
 
 logger = logging.getLogger("kinde_guard")
 
@@ -63,7 +64,8 @@ class GuardEngine:
             self._api_keys = api_keys.bind(settings.issuer, settings.audience, settings.monotonic)
             if api_keys.header is not None:
                 self.api_key_header = api_keys.header.lower().encode()
-        self.resource_metadata_url: str | None = None
+        resource = settings.resource
+        self.resource_metadata_url = None if resource is None else metadata_url(resource)
 
     @property
     def issuer(self) -> str:
@@ -84,7 +86,7 @@ class GuardEngine:
         """
         for keys in self._key_sets.values():
             keys.refresh_soon()
-        return all(keys.usable for keys in self._key_sets.values())
+        return all(keys.is_usable for keys in self._key_sets.values())
 
     @property
     def stats(self) -> GuardStats:
@@ -180,7 +182,7 @@ class GuardEngine:
         Raises:
             KeysUnavailable: those of an issuer cannot be had.
         """
-        missing = [keys for keys in self._key_sets.values() if not keys.usable]
+        missing = [keys for keys in self._key_sets.values() if not keys.is_usable]
         for keys in missing:
             keys.refresh_soon()
         failure: KeysUnavailable | None = None

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from kinde_guard.asgi.rejections import answer_rejection
+from kinde_guard.asgi.resource_metadata import resource_metadata
 from kinde_guard.engine import GuardEngine
 from kinde_guard.middleware import KindeGuardMiddleware
 from kinde_guard.openapi import document, sign_in_from_docs
+from kinde_guard.requirements.before_routing import scopes_supported
 from kinde_guard.vocabulary.errors import ConfigurationError, GuardError
 from kinde_guard.vocabulary.events import GuardEvent
 from kinde_guard.vocabulary.settings import SETTING_NAMES, Settings
@@ -100,6 +103,7 @@ class KindeGuard(GuardEngine):
     ) -> None:
         _check_names(options)
         super().__init__(Settings(domain=domain, audience=audience, **options))
+        self._application: Starlette | None = None
 
     @classmethod
     def from_env(
@@ -167,10 +171,34 @@ class KindeGuard(GuardEngine):
             raise ConfigurationError("app: this guard is installed in it already")
         options["documented"] = app
         app.exception_handlers.setdefault(GuardError, answer_rejection)
+        self._application = app
         if isinstance(app, FastAPI):
             if docs_client_id is not None:
                 sign_in_from_docs(app, self, docs_client_id)
             document(app, self, docs_client_id=docs_client_id)
+
+    def resource_metadata_routes(self) -> list[BaseRoute]:
+        """Return the resource metadata as routes, for the application at the root of the host.
+
+        Only needed where the guard is inside of a mounted application, which does not see the
+        well-known path; a guard at the root answers it by itself.
+
+        Raises:
+            ConfigurationError: the guard has no ``resource``.
+
+        Source: RFC 9728, section 3.1.
+
+        Example:
+            >>> from starlette.applications import Starlette
+            >>> guard = KindeGuard(
+            ...     "acme.kinde.com", audience="mcp", resource="https://api.acme.com/mcp"
+            ... )
+            >>> app = Starlette(routes=guard.resource_metadata_routes())
+        """
+        metadata = resource_metadata(self, lambda: scopes_supported(self._application))
+        if metadata is None:
+            raise ConfigurationError("resource: set it, so that there is metadata to serve")
+        return metadata.routes()
 
 
 def _variable(*names: str) -> str:

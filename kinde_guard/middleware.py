@@ -24,10 +24,12 @@ from kinde_guard.asgi.credentials import (
 from kinde_guard.asgi.mounts import docs_public_paths, unwrap
 from kinde_guard.asgi.public_paths import PublicPaths, request_method, route_path
 from kinde_guard.asgi.rejections import handlers_outward, respond
+from kinde_guard.asgi.resource_metadata import resource_metadata
 from kinde_guard.asgi.websocket_expiry import CloseOnExpiry
 from kinde_guard.engine import GuardEngine
 from kinde_guard.openapi import document_mounted
 from kinde_guard.requirements.before_body import may_have_body, serve_deciding_before_body
+from kinde_guard.requirements.before_routing import needed_scopes, scopes_supported
 from kinde_guard.requirements.operation_collisions import check_operation_scopes
 from kinde_guard.verification.access_token import AccessToken
 from kinde_guard.vocabulary.errors import GuardError, MissingToken
@@ -83,6 +85,8 @@ class KindeGuardMiddleware:
         # Starlette's own answers every rejection that is raised inside of it.
         self._answers_rejections = isinstance(app, ExceptionMiddleware)
         self._wrapped = unwrap(app)
+        self._application = documented or self._wrapped
+        self._metadata = resource_metadata(guard, self._scopes_supported)
         if documented is not None:
             document_mounted(documented, guard, self._public)
 
@@ -90,6 +94,9 @@ class KindeGuardMiddleware:
         """Serve one request, WebSocket or lifespan."""
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
+            return
+        if self._metadata is not None and self._metadata.matches(scope):
+            await self._metadata.answer(scope, receive, send)
             return
         guard = self.guard
         credential: Credential | None = None
@@ -179,7 +186,7 @@ class KindeGuardMiddleware:
     ) -> None:
         guard = self.guard
         raw = None if isinstance(credential, PresentedApiKey) else credential
-        guard.complete(error)
+        guard.complete(error, self._needed_scopes(error, scope))
         guard.recorder.rejected(
             error.reason,
             error.status,
@@ -190,6 +197,16 @@ class KindeGuardMiddleware:
         guard.recorder.request_ended(error.reason)
         set_auth_state(scope, self._state(scope, None))
         await respond(error, scope, receive, send, handlers_outward(scope))
+
+    def _needed_scopes(self, error: GuardError, scope: Scope) -> str | None:
+        # RFC 9728 clients learn from it what to ask for; a look-up is worth it for them alone.
+        if self._metadata is None or not isinstance(error, MissingToken):
+            return None
+        names = needed_scopes(self._application, request_method(scope), route_path(scope))
+        return " ".join(names) or None
+
+    def _scopes_supported(self) -> set[str]:
+        return scopes_supported(self._application)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         startup = [await receive()]

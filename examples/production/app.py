@@ -23,11 +23,10 @@ ENV = os.environ
 
 def make_guard(revocations: Any) -> KindeGuard:  # noqa: ANN401 - none without a server
     """Make the guard; its clients need no token for the probes and the webhook."""
-    optional = {} if revocations is None else {"revocations": revocations}
     return KindeGuard.from_env(
         http_hosts=ENV.get("KINDE_HTTP_HOSTS", "").split(),
         public_paths=["/live", "/ready", "/webhooks/kinde"],
-        **optional,
+        revocations=revocations,
     )
 
 
@@ -35,7 +34,7 @@ def make_revocations() -> Any:  # noqa: ANN401 - none without a server
     """Make the revocations that all workers share, if their server is named."""
     if not ENV.get("KINDE_REVOCATIONS_URL"):
         return None
-    from kinde_guard import RedisRevocations  # type: ignore[attr-defined]  # noqa: PLC0415
+    from kinde_guard import RedisRevocations  # noqa: PLC0415
 
     return RedisRevocations(ENV["KINDE_REVOCATIONS_URL"])
 
@@ -96,7 +95,7 @@ async def delete_user(user_id: str) -> dict[str, str]:
 
 
 if revocations is not None:
-    from kinde_guard import WebhookEvent, kinde_webhook  # type: ignore[attr-defined]
+    from kinde_guard import WebhookEvent, kinde_webhook
 
     @app.post("/webhooks/kinde", status_code=204)
     async def kinde_event(event: Annotated[WebhookEvent, Depends(kinde_webhook(guard))]) -> None:

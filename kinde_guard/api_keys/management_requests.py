@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kinde_guard.api_keys.no_answer import NoAnswer
-from kinde_guard.jose.strict_json import object_of
+from kinde_guard.jose.strict_json import parse_object_or_none
 from kinde_guard.keys.fetch import TlsHandshake
 from kinde_guard.vocabulary.event_loop import running_loop
 from kinde_guard.vocabulary.urls import is_loopback
@@ -57,7 +57,7 @@ class Answer:
         """
         if self.status != HTTPStatus.OK:
             raise self.refusal()
-        document = object_of(self.body)
+        document = parse_object_or_none(self.body)
         if document is None:
             raise NoAnswer("the body is no JSON object")
         return document

@@ -1,7 +1,7 @@
 """One look-up of a key under way in each event loop at most, for all who wait for it there.
 
 A waiter that is cancelled does not end it. Nothing is bound to an event loop before a look-up
-starts in it, and nothing is kept of a look-up that has ended.
+starts in it, and what is kept of an event loop that has ended goes when another starts a look-up.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
-from kinde_guard.vocabulary.event_loop import Run, running_loop
+from kinde_guard.vocabulary.event_loop import BackgroundTask, running_loop
 
 T = TypeVar("T")
 
@@ -23,40 +23,41 @@ class SingleFlight(Generic[T]):
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._under_way: dict[tuple[Hashable, bytes], Run[T]] = {}
+        self._under_way: dict[Hashable, dict[bytes, BackgroundTask[T]]] = {}
 
-    def get(self, digest: bytes) -> Run[T] | None:
+    def get(self, digest: bytes) -> BackgroundTask[T] | None:
         """Return the task that is under way here for a digest, if there is one."""
-        task = self._under_way.get((running_loop().key, digest))
+        task = self._under_way.get(running_loop().key, {}).get(digest)
         return None if task is None or task.done else task
 
-    def start(self, digest: bytes, work: Callable[[], Coroutine[Any, Any, T]]) -> Run[T]:
+    def start(self, digest: bytes, work: Callable[[], Coroutine[Any, Any, T]]) -> BackgroundTask[T]:
         """Start a task for a digest that has none under way here."""
         loop = running_loop()
-        key = (loop.key, digest)
+        if loop.key not in self._under_way:
+            self._forget_ended()
+        tasks = self._under_way.setdefault(loop.key, {})
 
         async def carry_out() -> T:
             try:
                 return await work()
             finally:
-                self._under_way.pop(key, None)
+                tasks.pop(digest, None)
 
-        self._forget_ended()
-        task = self._under_way[key] = loop.start(carry_out, self._name)
+        task = tasks[digest] = loop.start(carry_out, self._name)
         return task
 
     async def cancel(self) -> None:
         """Cancel the tasks that are under way in this event loop, and wait for their end."""
-        here = running_loop().key
-        tasks = [task for (loop, _), task in list(self._under_way.items()) if loop is here]
-        for task in tasks:
+        tasks = self._under_way.pop(running_loop().key, {})
+        ending = list(tasks.values())
+        for task in ending:
             task.cancel()
-        for task in tasks:
+        for task in ending:
             await task.result()
-        self._forget_ended()
 
     def _forget_ended(self) -> None:
-        # A task that was cancelled before its first step, or whose event loop has ended.
-        for key, task in list(self._under_way.items()):
-            if task.done:
+        # Of event loops that have ended, or have nothing to do. A copy, because they may run in
+        # other threads.
+        for key, tasks in list(self._under_way.items()):
+            if all(task.done for task in list(tasks.values())):
                 self._under_way.pop(key, None)

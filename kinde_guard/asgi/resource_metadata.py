@@ -16,8 +16,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from kinde_guard.asgi.public_paths import route_path
-
-WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
+from kinde_guard.engine import GuardEngine
+from kinde_guard.vocabulary.urls import metadata_url
 
 _METHODS: Final = "GET, HEAD, OPTIONS"
 _CORS: Final = {"Access-Control-Allow-Origin": "*"}
@@ -32,24 +32,6 @@ _NOT_ALLOWED: Final = {"type": "about:blank", "title": "Method Not Allowed", "st
 
 # Scopes that ask for a refresh token; they are the client's affair and no resource's.
 _REFRESH_SCOPES: Final = frozenset({"offline", "offline_access"})
-
-
-def metadata_url(resource: str) -> str:
-    """Return the URL of the metadata of a resource.
-
-    Args:
-        resource: the resource identifier, an absolute URL without query and fragment.
-
-    Source: RFC 9728, section 3.1: the well-known string is inserted between host and path; a path
-    that is a slash alone counts as none.
-
-    Example:
-        >>> metadata_url("https://api.acme.com/mcp")
-        'https://api.acme.com/.well-known/oauth-protected-resource/mcp'
-    """
-    url = urlsplit(resource)
-    path = "" if url.path == "/" else url.path
-    return f"{url.scheme}://{url.netloc}{WELL_KNOWN}{path}"
 
 
 class ResourceMetadata:
@@ -143,6 +125,26 @@ class ResourceMetadata:
             return _json(_NOT_ALLOWED, 405, headers, "application/problem+json")
         headers = {"Cache-Control": "public, max-age=300", **_CORS}
         return _json(self.document(), 200, headers, "application/json", body=method == "GET")
+
+
+def resource_metadata(
+    guard: GuardEngine, scopes: Callable[[], Iterable[str]]
+) -> ResourceMetadata | None:
+    """Return the metadata of a guard's resource; ``None`` where the guard names none.
+
+    Args:
+        guard: its settings name the resource and the issuers.
+        scopes: gives the names of all scopes that the resource asks for.
+    """
+    settings = guard.settings
+    if settings.resource is None:
+        return None
+    return ResourceMetadata(
+        settings.resource,
+        name=settings.resource_name,
+        authorization_servers=settings.issuers,
+        scopes=scopes,
+    )
 
 
 class _Endpoint:

@@ -5,52 +5,31 @@ No message shows the secret: not even a wrong one, which is often the right one 
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import os
 import re
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from kinde_guard.client.secret import Secret
+from kinde_guard.vocabulary.checks import hosts
 from kinde_guard.vocabulary.errors import ConfigurationError
+from kinde_guard.vocabulary.urls import wrong
 
 SCOPE: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 """RFC 6749, section 3.3: ``scope-token``."""
 
-_HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
-
-def issuer(domain: object) -> str:
-    """Return the tenant's URL without a trailing slash.
+def check_http_hosts(given: Any) -> tuple[str, ...]:  # noqa: ANN401 - anything may be given
+    """Return the hosts besides loopback that may be reached by plain http.
 
     Raises:
-        ConfigurationError: it is no host and no https URL; http is for loopback hosts only.
-
-    Example:
-        >>> issuer("acme.kinde.com"), issuer("http://127.0.0.1:8787/")
-        ('https://acme.kinde.com', 'http://127.0.0.1:8787')
+        ConfigurationError: it is no sequence of host names.
     """
-    expected = (
-        "a host such as 'acme.kinde.com', or its https:// URL without a path"
-        " (http:// for loopback hosts only)"
-    )
-    if not isinstance(domain, str) or not domain.isascii() or not domain.isprintable():
-        raise wrong("domain", _masked(domain), expected)
-    try:
-        url = urlsplit(domain if "://" in domain else f"https://{domain}")
-        host, _ = url.hostname, url.port
-    except ValueError:
-        raise wrong("domain", _masked(domain), expected) from None
-    secure = url.scheme == "https" or (url.scheme == "http" and _is_loopback(host))
-    bare = url.path in {"", "/"} and not set("?# ") & set(domain)
-    if not secure or not bare or not host or _HOST.fullmatch(url.netloc) is None:
-        raise wrong("domain", _masked(domain), expected)
-    return f"{url.scheme}://{url.netloc.lower()}"
+    return hosts("http_hosts", given)
 
 
-def client_id(given: object) -> str:
+def check_client_id(given: object) -> str:
     """Return the client id.
 
     Raises:
@@ -61,7 +40,7 @@ def client_id(given: object) -> str:
     return given
 
 
-def client_secret(given: object) -> Secret:
+def check_client_secret(given: object) -> Secret:
     """Return the client secret, hidden.
 
     Raises:
@@ -76,7 +55,7 @@ def client_secret(given: object) -> Secret:
     return Secret(given)
 
 
-def audience(given: Any) -> tuple[str, ...]:  # noqa: ANN401 - anything may be given
+def check_audience(given: Any) -> tuple[str, ...]:  # noqa: ANN401 - anything may be given
     """Return the audiences, at least one.
 
     Raises:
@@ -91,7 +70,7 @@ def audience(given: Any) -> tuple[str, ...]:  # noqa: ANN401 - anything may be g
     return tuple(dict.fromkeys(names))
 
 
-def scopes(given: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - anything may be given
+def check_scopes(given: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - anything may be given
     """Return the scopes to ask for; None for all that are granted.
 
     Raises:
@@ -110,7 +89,7 @@ def scopes(given: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - anything may
     return tuple(dict.fromkeys(names))
 
 
-def seconds(name: str, given: Any, *, above: bool = False) -> float:  # noqa: ANN401
+def check_seconds(name: str, given: Any, *, above: bool = False) -> float:  # noqa: ANN401
     """Return a number of seconds, 0 or more, or more than 0 if ``above``.
 
     Raises:
@@ -122,7 +101,7 @@ def seconds(name: str, given: Any, *, above: bool = False) -> float:  # noqa: AN
     return float(given)
 
 
-def variable(*names: str) -> str:
+def read_variable(*names: str) -> str:
     """Return the first of these environment variables that is set and not blank.
 
     Raises:
@@ -133,23 +112,3 @@ def variable(*names: str) -> str:
         if value:
             return value
     raise ConfigurationError(f"set {' or '.join(names)} in the environment")
-
-
-def wrong(name: str, given: object, expected: str) -> ConfigurationError:
-    """Return the error that says what was given and what was expected."""
-    return ConfigurationError(f"{name}: {given!r} was given, but it must be {expected}")
-
-
-def _masked(domain: object) -> object:
-    # What stands before an @ is a password, and an error ends in a log.
-    is_signed = isinstance(domain, str) and "@" in domain
-    return f"***@{str(domain).rpartition('@')[2]}" if is_signed else domain
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlsplit
+
+from kinde_guard.vocabulary.urls import is_loopback
 
 _MANAGE_SCOPES: Final = "Settings > Applications > the application > APIs > Manage scopes"
 
@@ -96,11 +99,18 @@ tenant's own, such as acme.kinde.com, and that it can be reached from here.
         self.problem = problem
         self.status = status
 
-    def __str__(self) -> str:
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        if self.status is None and is_loopback(urlsplit(self.url).hostname):
+            return "Is `kinde-guard local` running?"
         return (
-            f"No token from {self.url}: {self.problem}. See that the domain is the tenant's own,"
-            " such as acme.kinde.com, and that it can be reached from here."
+            "See that the domain is the tenant's own, such as acme.kinde.com, and that it can be"
+            " reached from here."
         )
+
+    def __str__(self) -> str:
+        return f"No token from {self.url}: {self.problem}. {self.advice}"
 
 
 class ScopeNotGranted(ClientCredentialsError):

@@ -12,14 +12,23 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
-
-import httpx
+from typing import TYPE_CHECKING, Any, Final
 
 from kinde_guard.client.errors import ClientCredentialsError, TokenEndpointUnavailable
 from kinde_guard.client.grant import TokenGrant
 from kinde_guard.client.secret import Secret
 from kinde_guard.client.token_answer import AnswerReader, TokenAnswer
+from kinde_guard.vocabulary.network import (
+    ProxySettingsError,
+    asks_proxies,
+    class_names,
+    describe_failure,
+    proxy_settings_error,
+)
+
+if TYPE_CHECKING:
+    import httpx
+    import httpx2
 
 MAX_BYTES: Final = 262_144
 """A larger answer is not read."""
@@ -53,7 +62,7 @@ class TokenRequest:
     timeout: float
     clock: Callable[[], float]
 
-    def send(self, client: httpx.Client) -> Outcome:
+    def send(self, client: httpx.Client | httpx2.Client) -> Outcome:
         """Ask with ``client``; return the grant, or why there is none."""
         asked_at = self.clock()
         until = time.monotonic() + self.timeout
@@ -68,13 +77,13 @@ class TokenRequest:
         except Exception as error:  # noqa: BLE001 - whatever went wrong, there is no token
             return self._failure(error)
 
-    async def asend(self, client: httpx.AsyncClient | None) -> Outcome:
+    async def asend(self, client: httpx.AsyncClient | httpx2.AsyncClient | None) -> Outcome:
         """Ask with ``client``, or with one for this request; return as ``send`` does."""
         asked_at = self.clock()
         try:
             async with (
                 asyncio.timeout(self.timeout),
-                _opened(client) as sender,
+                _opened(client, self.reader.url) as sender,
                 sender.stream(**self._request()) as response,
             ):
                 body = bytearray()
@@ -111,7 +120,9 @@ class TokenRequest:
     def _secret(self) -> Secret:
         return self.reader.secret
 
-    def _read(self, response: httpx.Response, body: bytearray, asked_at: float) -> Outcome:
+    def _read(
+        self, response: httpx.Response | httpx2.Response, body: bytearray, asked_at: float
+    ) -> Outcome:
         headers = {name.lower(): value for name, value in response.headers.items()}
         answer = TokenAnswer(response.status_code, headers, bytes(body))
         return self.reader.read(answer, asked_at)
@@ -120,23 +131,42 @@ class TokenRequest:
         # A new error, not chained: httpx's own lead to the request, and so to the secret.
         if isinstance(error, ClientCredentialsError):
             return error.with_traceback(None)
-        if isinstance(error, (TimeoutError, httpx.TimeoutException)):
+        names = class_names(error)
+        if isinstance(error, TimeoutError) or "TimeoutException" in names:
             return self.too_slow()
-        if isinstance(error, (_Unreadable, httpx.TransportError, OSError)) and str(error):
-            return self.reader.unavailable(str(error).rstrip("."))
+        if isinstance(error, (_Unreadable, ProxySettingsError)):
+            return self.reader.unavailable(str(error))
+        if isinstance(error, OSError) or "TransportError" in names:
+            return self.reader.unavailable(describe_failure(error, self.reader.url))
         return self.reader.unavailable(f"asking it failed with {type(error).__name__}")
 
 
 @asynccontextmanager
-async def _opened(client: httpx.AsyncClient | None) -> AsyncIterator[httpx.AsyncClient]:
+async def _opened(
+    client: httpx.AsyncClient | httpx2.AsyncClient | None, url: str
+) -> AsyncIterator[httpx.AsyncClient | httpx2.AsyncClient]:
     if client is not None:
         yield client
         return
-    async with httpx.AsyncClient() as own:
+    async with _new_client(url) as own:
         yield own
 
 
-def _is_plain(response: httpx.Response) -> bool:
+def _new_client(url: str) -> httpx.AsyncClient:
+    # Blocks, in a thread that has nothing else to do.
+    import httpx  # noqa: PLC0415
+
+    trust_env = asks_proxies(url)
+    try:
+        # Certificates that the environment names count for loopback too; its proxies do not.
+        return httpx.AsyncClient(verify=httpx.create_ssl_context(), trust_env=trust_env)
+    except (httpx.InvalidURL, ValueError, ImportError) as error:
+        if not trust_env:
+            raise
+        raise proxy_settings_error(error) from None
+
+
+def _is_plain(response: httpx.Response | httpx2.Response) -> bool:
     if response.headers.get("content-encoding", "identity") != "identity":
         raise _Unreadable("its answer is compressed, though that was not asked for")
     return True

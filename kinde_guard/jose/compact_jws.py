@@ -197,6 +197,8 @@ _TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/...")
 # defines eleven members.
 _MAX_HEADER_CONTAINERS = 64
 _MAX_HEADER_COMMAS = 256
+_MAX_HEADER_ESCAPES = 256
+_MAX_HEADER_DIGITS = 2048
 
 _BASE64URL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -238,5 +240,9 @@ def _read_header(segment: bytes) -> dict[str, Any]:
 
 
 def _is_costly(document: bytes) -> bool:
-    containers = document.count(b"[") + document.count(b"{")
-    return containers > _MAX_HEADER_CONTAINERS or document.count(b",") > _MAX_HEADER_COMMAS
+    return (
+        document.count(b"[") + document.count(b"{") > _MAX_HEADER_CONTAINERS
+        or document.count(b",") > _MAX_HEADER_COMMAS
+        or document.count(b"\\") > _MAX_HEADER_ESCAPES
+        or len(document) - len(document.translate(None, b"0123456789")) > _MAX_HEADER_DIGITS
+    )

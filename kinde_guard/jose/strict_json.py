@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 MAX_DEPTH = 32
 """Levels of arrays and objects within one another."""
 
-MAX_INTEGER_DIGITS = 1000
+MAX_INTEGER_DIGITS = 500
 """Digits of an integer, sign included; decoding costs the square of their number."""
 
 _WHITE_SPACE = " \t\n\r"
@@ -23,6 +23,8 @@ _WHITE_SPACE = " \t\n\r"
 # A string up to its closing quote, or to the end of the text where there is none. The quantifiers
 # are possessive: nothing is matched twice.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 _TO_ARRAYS = bytes.maketrans(b"{}", b"[]")
 
@@ -51,7 +53,7 @@ def loads(document: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
     value, end = _DECODER.raw_decode(text)
     if end != len(text):
         raise ValueError("JSON text is followed by something else")
-    if b"\\" in document:
+    if _SURROGATE.search(document):
         _refuse_surrogates(value)
     return value
 

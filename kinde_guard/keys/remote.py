@@ -35,13 +35,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from kinde_guard.keys.attempt import FetchAttempt
 from kinde_guard.keys.backoff import Backoff
 from kinde_guard.keys.fetch import KeyServerBusy, KeySetFetcher
 from kinde_guard.keys.jwk import PublicKey
 from kinde_guard.keys.key_set import KeySet
 from kinde_guard.keys.single_flight import Fetch, SingleFlight
 from kinde_guard.keys.threaded_refresh import ThreadedRefresh
+from kinde_guard.vocabulary.attempt import Attempt
 from kinde_guard.vocabulary.clocks import monotonic_time
 from kinde_guard.vocabulary.errors import InvalidKeySet, KeysUnavailable, UnknownKey
 from kinde_guard.vocabulary.network import TIMED_OUT, ProxySettingsError, describe_failure
@@ -76,7 +76,7 @@ class RemoteKeySet:
 
     Example:
         >>> keys = RemoteKeySet("https://acme.kinde.com/.well-known/jwks")
-        >>> keys.usable, keys.age
+        >>> keys.is_usable, keys.age
         (False, None)
     """
 
@@ -128,12 +128,12 @@ class RemoteKeySet:
         return self._last_error
 
     @property
-    def usable(self) -> bool:
+    def is_usable(self) -> bool:
         """Whether keys are in hand and not too old."""
         return self._monotonic() - self._fetched_at <= self._limit
 
     @property
-    def in_hand(self) -> KeySet | None:
+    def current_or_none(self) -> KeySet | None:
         """The keys that may be used now, without waiting; a due refresh is started."""
         now = self._monotonic()
         if 0 <= now - self._fetched_at <= self._max_age:
@@ -164,13 +164,13 @@ class RemoteKeySet:
         Raises:
             KeysUnavailable: there are none, and none can be had.
         """
-        keys = self.in_hand
+        keys = self.current_or_none
         if keys is not None:
             return keys
         try:
             return await self.refresh()
         except KeysUnavailable:
-            if self._keys is None or not self.usable:
+            if self._keys is None or not self.is_usable:
                 raise
             return self._keys
 
@@ -194,11 +194,11 @@ class RemoteKeySet:
             raise self._unavailable()
         return keys
 
-    def held(self, kid: str | None) -> tuple[PublicKey, ...]:
+    def find_cached(self, kid: str | None) -> tuple[PublicKey, ...]:
         """Return the keys in hand with this id, without waiting; a due refresh is started."""
         if kid is None:
             return ()
-        keys = self.in_hand
+        keys = self.current_or_none
         return () if keys is None else keys.by_kid.get(kid, ())
 
     async def find(self, kid: str | None) -> tuple[PublicKey, ...]:
@@ -208,10 +208,10 @@ class RemoteKeySet:
             UnknownKey: the issuer has no such key, or no id was given.
             KeysUnavailable: whether it has one cannot be found out at the moment.
         """
-        matching = self.held(kid)
+        matching = self.find_cached(kid)
         if matching:
             return matching
-        if kid is None or (self.usable and self._is_cooling_down()):
+        if kid is None or (self.is_usable and self._is_cooling_down()):
             raise UnknownKey
         matching = await self._fetch_matching(kid)
         if not matching:
@@ -228,7 +228,7 @@ class RemoteKeySet:
         except KeysUnavailable:
             # A failed fetch keeps the keys in hand. One of them serves on here only where it had
             # to be fetched anew because a refresh did not end.
-            kept = self._keys.find(kid) if self._keys is not None and self.usable else ()
+            kept = self._keys.find(kid) if self._keys is not None and self.is_usable else ()
             if not kept:
                 raise
             return kept
@@ -257,10 +257,10 @@ class RemoteKeySet:
             self._unfinished = fetch
         return fetch
 
-    def _begin(self) -> FetchAttempt:
-        return FetchAttempt(next(self._numbers), self._fetcher.timeout, self._monotonic)
+    def _begin(self) -> Attempt:
+        return Attempt(next(self._numbers), self._fetcher.timeout, self._monotonic)
 
-    async def _fetch_once(self, attempt: FetchAttempt) -> KeySet | None:
+    async def _fetch_once(self, attempt: Attempt) -> KeySet | None:
         try:
             keys = await self._fetcher.fetch()
         except Exception as error:  # noqa: BLE001 - whatever went wrong, there are no new keys
@@ -269,7 +269,7 @@ class RemoteKeySet:
         attempt.look()
         return self._fetch_succeeded(keys, attempt)
 
-    def _fetch_succeeded(self, keys: KeySet, attempt: FetchAttempt) -> KeySet | None:
+    def _fetch_succeeded(self, keys: KeySet, attempt: Attempt) -> KeySet | None:
         if attempt.number > self._fetched_by:
             self._keys, self._fetched_at = keys, attempt.started_at
             self._fetched_by = attempt.number
@@ -280,7 +280,7 @@ class RemoteKeySet:
         self._notify(succeeded=True)
         return self._keys
 
-    def _fetch_failed(self, error: Exception, attempt: FetchAttempt) -> KeySet | None:
+    def _fetch_failed(self, error: Exception, attempt: Attempt) -> KeySet | None:
         if attempt.stood_still:
             logger.info("fetching %s stood still with its event loop; it is made anew", self.url)
             return None
@@ -321,7 +321,7 @@ class RemoteKeySet:
         self._record_failure(self._words_for(error))
 
     def _pause_left(self, now: float) -> float:
-        return self._backoff.left(now, has_keys=self.usable)
+        return self._backoff.left(now, has_keys=self.is_usable)
 
     def _unavailable(self) -> KeysUnavailable:
         return KeysUnavailable(math.ceil(self._pause_left(self._monotonic())) or 1)

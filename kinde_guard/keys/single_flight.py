@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from kinde_guard.keys.attempt import FetchAttempt
+from kinde_guard.vocabulary.attempt import Attempt
 from kinde_guard.vocabulary.event_loop import BackgroundTask, running_loop
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class Fetch(Generic[T]):
         task: gives its result.
     """
 
-    attempt: FetchAttempt
+    attempt: Attempt
     task: BackgroundTask[T]
 
 
@@ -40,8 +40,8 @@ class SingleFlight(Generic[T]):
 
     def __init__(
         self,
-        work: Callable[[FetchAttempt], Coroutine[Any, Any, T]],
-        begin: Callable[[], FetchAttempt],
+        work: Callable[[Attempt], Coroutine[Any, Any, T]],
+        begin: Callable[[], Attempt],
         name: str,
     ) -> None:
         self._work = work
@@ -81,7 +81,7 @@ class SingleFlight(Generic[T]):
         fetch = self._under_way[key] = Fetch(attempt, task)
         return fetch
 
-    async def _watched(self, attempt: FetchAttempt) -> T:
+    async def _watched(self, attempt: Attempt) -> T:
         watch = running_loop().start(attempt.watch, f"{self._name}, its clock")
         try:
             return await self._work(attempt)

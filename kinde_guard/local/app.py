@@ -19,6 +19,7 @@ from kinde_guard.local.request_counts import CountRequests
 from kinde_guard.local.revocation import revocation_routes
 from kinde_guard.local.tenant import Tenant
 from kinde_guard.local.token_endpoint import token_routes
+from kinde_guard.local.webhooks.observing import SendEvents
 
 _building: Final = Lock()
 """Held while routes are made, in which FastAPI changes the warning filters of the whole process and
@@ -46,6 +47,7 @@ def create_app(tenant: Tenant) -> FastAPI:
         app.router.routes.extend(console_routes(tenant))
     app.add_exception_handler(OAuthError, cast("ExceptionHandler", answer_error))
     # The one added last sees a request first.
+    app.add_middleware(SendEvents, tenant=tenant)
     app.add_middleware(PlayFaults, faults=tenant.faults)
     app.add_middleware(CountRequests, counts=tenant.requests)
     app.add_middleware(CollapseSlashes)

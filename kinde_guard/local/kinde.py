@@ -11,10 +11,10 @@ import logging
 import ssl
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import anyio
 from fastapi import FastAPI
@@ -41,6 +41,7 @@ from kinde_guard.local.server import LoopbackServer
 from kinde_guard.local.store import Application, NotThere, Store
 from kinde_guard.local.tenant import Tenant
 from kinde_guard.local.tls import Credentials
+from kinde_guard.local.webhooks import EVENT_TYPES, Delivery, Event, Source, Webhook
 
 USER_SCOPES: Final = ("openid", "profile", "email", "offline")
 """What a signed-in user's token holds unless a test says otherwise."""
@@ -370,6 +371,53 @@ class LocalKinde:
             subject=subject or new_user_id(),
         )
         return self._tenant.keys.sign(without_omitted({**shape, **claims}))
+
+    # Webhooks
+
+    def webhook(
+        self,
+        type: str,  # noqa: A002 - the member's name
+        data: Mapping[str, Any] | None = None,
+        *,
+        source: Source = "admin",
+    ) -> str:
+        """Return the body of a webhook, a signed event; nothing is sent.
+
+        Args:
+            type: such as ``user.deleted``.
+            data: what it is about.
+            source: what caused it.
+
+        Source: Kinde, "About webhooks".
+
+        Example:
+            >>> with LocalKinde() as kinde:
+            ...     body = kinde.webhook("user.deleted", data={"user": {"id": "kp_1"}})
+            >>> body.count(".")
+            2
+        """
+        tenant = self._tenant
+        event = Event.at(tenant.clock(), type, data or {}, source=source)
+        return tenant.keys.sign(event.payload)
+
+    def send_webhooks_to(self, endpoint: str, *event_types: str) -> Webhook:
+        """Send events to an endpoint from now on, as a webhook of the Management API does.
+
+        Args:
+            endpoint: an http or https URL.
+            event_types: such as ``user.deleted``; all if none is given.
+        """
+        webhooks, types = self._tenant.webhooks, event_types or EVENT_TYPES
+        return webhooks.register(self._tenant, endpoint, types)
+
+    @property
+    def webhook_deliveries(self) -> list[Delivery]:
+        """Every event that was sent, with what each try was answered."""
+        return self._tenant.webhooks.deliveries
+
+    def deliver_webhooks(self) -> None:
+        """Try everything that is pending once, due or not, and return when that is done."""
+        self._tenant.webhooks.deliver_now(self._tenant)
 
     def authorization(
         self,

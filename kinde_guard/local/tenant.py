@@ -17,6 +17,7 @@ from kinde_guard.local.seed import seed
 from kinde_guard.local.signing import KeyRing
 from kinde_guard.local.store import Store
 from kinde_guard.local.stored_keys import StoredKeys
+from kinde_guard.local.webhooks import Webhooks
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Tenant:
     """The certificate of the authority that vouches for it over https; None over http."""
     faults: Faults = field(default_factory=Faults)
     requests: Counter[Endpoint] = field(default_factory=Counter)
+    webhooks: Webhooks = field(default_factory=Webhooks)
 
     @classmethod
     def open(
@@ -75,7 +77,8 @@ class Tenant:
         self.stored_keys.rotate(keep_old=keep_old)
 
     def close(self) -> None:
-        """Close the database."""
+        """Send no more webhooks, and close the database."""
+        self.webhooks.close()
         self.store.close()
 
     def __enter__(self) -> Self:

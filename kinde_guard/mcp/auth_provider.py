@@ -13,7 +13,7 @@ from kinde_guard.mcp.token_verifier import KindeTokenVerifier
 from kinde_guard.mcp.verification_errors import VerificationErrorMiddleware
 
 if TYPE_CHECKING:
-    from kinde_guard.guard import KindeGuard
+    from kinde_guard.engine import GuardEngine
 
 
 # Issuers are compared as strings: a slash that was not there is another issuer (RFC 8414, 3.3).
@@ -38,14 +38,14 @@ class KindeAuthProvider(RemoteAuthProvider):
 
     Example:
         >>> from fastmcp import FastMCP
-        >>> from kinde_guard import KindeGuard
+        >>> from kinde_guard import GuardEngine
         >>> guard = KindeGuard("acme.kinde.com", audience="https://api.acme.com/mcp")
         >>> server = FastMCP("Invoices", auth=KindeAuthProvider(guard, base_url="https://api.acme.com"))
     """
 
     def __init__(
         self,
-        guard: KindeGuard,
+        guard: GuardEngine,
         *,
         base_url: str,
         required_scopes: Sequence[str] = (),

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from starlette.types import Scope
 
 from kinde_guard.asgi.auth_state import find_auth_state, get_auth_state
-from kinde_guard.asgi.resource_metadata import metadata_url
+from kinde_guard.engine import GuardEngine
 from kinde_guard.requirements.dependency import record_rejection
 from kinde_guard.vocabulary.errors import GuardError, MissingToken
-
-if TYPE_CHECKING:
-    from kinde_guard.engine import GuardEngine
+from kinde_guard.vocabulary.urls import metadata_url
 
 _SCOPE_KEY: Final = "kinde_guard.mcp"
 

@@ -18,7 +18,7 @@ from kinde_guard.vocabulary.errors import GuardError, InvalidRequest, InvalidTok
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kinde_guard.guard import KindeGuard
+    from kinde_guard.engine import GuardEngine
 
 try:
     from fastmcp.server.auth import TokenVerificationError, TokenVerifier
@@ -54,7 +54,7 @@ class KindeTokenVerifier(TokenVerifier):
     Source: RFC 6750; RFC 8707; Model Context Protocol, "Authorization", 2026-07-28.
 
     Example:
-        >>> from kinde_guard import KindeGuard
+        >>> from kinde_guard import GuardEngine
         >>> guard = KindeGuard("acme.kinde.com", audience="https://api.acme.com/mcp")
         >>> verifier = KindeTokenVerifier(guard)
         >>> import asyncio
@@ -62,7 +62,7 @@ class KindeTokenVerifier(TokenVerifier):
         True
     """
 
-    def __init__(self, guard: KindeGuard, *, required_scopes: Sequence[str] = ()) -> None:
+    def __init__(self, guard: GuardEngine, *, required_scopes: Sequence[str] = ()) -> None:
         super().__init__(required_scopes=list(required_scopes))
         self.guard = guard
 

@@ -18,7 +18,7 @@ from kinde_guard.mcp.protection import Protection, set_protection
 from kinde_guard.vocabulary.errors import GuardError
 
 if TYPE_CHECKING:
-    from kinde_guard.guard import KindeGuard
+    from kinde_guard.engine import GuardEngine
 
 
 class VerificationFailed(Exception):
@@ -48,7 +48,7 @@ class VerificationErrorMiddleware:
 
     Example:
         >>> from starlette.applications import Starlette
-        >>> from kinde_guard import KindeGuard
+        >>> from kinde_guard import GuardEngine
         >>> guard = KindeGuard("acme.kinde.com", audience="https://api.acme.com/mcp")
         >>> app = Starlette()
         >>> app.add_middleware(VerificationErrorMiddleware, guard=guard)
@@ -58,7 +58,7 @@ class VerificationErrorMiddleware:
         self,
         app: ASGIApp,
         *,
-        guard: KindeGuard,
+        guard: GuardEngine,
         resource: Callable[[], str | None] | None = None,
     ) -> None:
         self.app = app

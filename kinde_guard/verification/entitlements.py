@@ -1,7 +1,8 @@
 """Permissions, roles and feature flags in the claims of a token.
 
 A tenant's workflows may reshape these claims; roles are read in each shape that they are documented
-to take. A claim of another shape grants nothing and raises nothing. Where a tenant maps claims for Hasura, the mapped name is read if the plain one is absent.
+to take. A claim of another shape grants nothing and raises nothing. Where a tenant maps claims for
+Hasura, the mapped name is read if the plain one is absent.
 
 Source: Kinde, "About access tokens", "Token customization" and "Hasura".
 """

@@ -93,7 +93,7 @@ class TokenCache:
         entry = self._entries.get(digest)
         if entry is None:
             return None
-        keys = entry.key_set.in_hand
+        keys = entry.key_set.current_or_none
         if keys is None:
             return None
         current = entry.begins_at <= self._clock() < entry.ends_at

@@ -9,7 +9,6 @@ of the issuer that it claims.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -38,8 +37,6 @@ _TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
 # Headers of verified tokens: one for each signing key, so a few are many.
 _MAX_HEADERS = 16
 
-_ISSUER_MEMBER = re.compile(rb'"iss"\s*+:\s*+"([^"]*+)"')
-
 
 class Verifier:
     """Verifies access tokens.
@@ -59,6 +56,7 @@ class Verifier:
         self._leeway = settings.leeway
         self._key_sets = key_sets
         self._first_key_set = key_sets[settings.issuer]
+        self._quoted = tuple((f'"{name}"'.encode(), keys) for name, keys in key_sets.items())
         self._recorder = recorder
         self._clock = settings.clock
         self._cache = TokenCache(settings.token_cache_size, settings.clock)
@@ -172,7 +170,7 @@ class Verifier:
             raise UnsupportedAlgorithm
         key_id = parsed.key_id
         tried = self._key_set_to_try(parsed)
-        key = check_signature(parsed, tried.held(key_id) or await tried.find(key_id))
+        key = check_signature(parsed, tried.find_cached(key_id) or await tried.find(key_id))
         claims = parse_claims(parsed.payload)
         key_set = self.key_set_for(claims)
         if key_set is not tried:
@@ -187,15 +185,15 @@ class Verifier:
         return AccessToken.verified(token.decode(), scopes, claims)
 
     def _key_set_to_try(self, token: CompactJws) -> RemoteKeySet:
-        # A hint only: parsing a payload that nothing vouches for may cost many times a signature.
-        if len(self._key_sets) == 1:
+        if len(self._quoted) == 1:
             return self._first_key_set
-        named = frozenset(_ISSUER_MEMBER.findall(token.payload.replace(b"\\/", b"/")))
-        key_sets = [keys for name, keys in self._key_sets.items() if name.encode() in named]
-        if len(key_sets) == 1:
-            return key_sets[0]
-        key_sets = key_sets or list(self._key_sets.values())
-        return next((keys for keys in key_sets if keys.held(token.key_id)), key_sets[0])
+        # A hint only: parsing a payload before its signature is verified may cost many signatures.
+        payload = token.payload.replace(b"\\/", b"/")
+        named = [keys for quoted, keys in self._quoted if quoted in payload]
+        if len(named) == 1:
+            return named[0]
+        key_sets = named or [keys for _, keys in self._quoted]
+        return next((keys for keys in key_sets if keys.find_cached(token.key_id)), key_sets[0])
 
     async def _check_again(
         self, token: bytes, digest: bytes, entry: VerifiedToken, revocations: Revocations

@@ -84,6 +84,11 @@ def describe_failure(error: BaseException, url: str = "") -> str:
     return str(error).rstrip(".") or type(error).__name__
 
 
+def class_names(error: BaseException) -> tuple[str, ...]:
+    """Return the names of an exception's classes, its own first."""
+    return tuple(kind.__name__ for kind in type(error).__mro__)
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """Yield an exception and everything that led to it."""
     waiting, seen = [error], 0
@@ -125,11 +130,7 @@ def _system_failure(error: BaseException) -> str:
 
 
 def _client_failure(error: BaseException) -> str:
-    return next((_CLIENT_WORDS[name] for name in _class_names(error) if name in _CLIENT_WORDS), "")
-
-
-def _class_names(error: BaseException) -> Iterator[str]:
-    return (kind.__name__ for kind in type(error).__mro__)
+    return next((_CLIENT_WORDS[name] for name in class_names(error) if name in _CLIENT_WORDS), "")
 
 
 def _through(url: str) -> str:

@@ -13,6 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from kinde_guard.vocabulary.errors import ConfigurationError
 
+RESOURCE_METADATA_PATH = "/.well-known/oauth-protected-resource"
+
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -99,3 +101,21 @@ def _check_dotted(name: str, given: str, host: str, http_hosts: Collection[str])
         return
     expected = f"a whole host name, such as '{host}.kinde.com'"
     raise wrong_url(name, given, expected)
+
+
+def metadata_url(resource: str) -> str:
+    """Return the URL of the metadata of a resource.
+
+    Args:
+        resource: the resource identifier, an absolute URL without query and fragment.
+
+    Source: RFC 9728, section 3.1: the well-known string is inserted between host and path; a path
+    that is a slash alone counts as none.
+
+    Example:
+        >>> metadata_url("https://api.acme.com/mcp")
+        'https://api.acme.com/.well-known/oauth-protected-resource/mcp'
+    """
+    url = urlsplit(resource)
+    path = "" if url.path == "/" else url.path
+    return f"{url.scheme}://{url.netloc}{RESOURCE_METADATA_PATH}{path}"

@@ -10,9 +10,17 @@ from typing import Any
 
 import pytest
 
-from kinde_guard import ExpiredToken, GuardError, ImmatureToken, InvalidSignature, KindeGuard
+from kinde_guard import (
+    ExpiredToken,
+    GuardError,
+    ImmatureToken,
+    InvalidSignature,
+    KindeGuard,
+    RemoteKeySet,
+)
+from kinde_guard.verification.token_cache import TokenCache, VerifiedToken, join_scopes
 from tests.core.conftest import MakeGuard
-from tests.mint import NOW, FrozenClock, Json, KeyServer, SigningKey, Tenant, b64url
+from tests.mint import NOW, OMIT, FrozenClock, KeyServer, SigningKey, Tenant, b64url
 
 pytestmark = pytest.mark.anyio
 
@@ -210,17 +218,43 @@ async def test_refused_token_leaves_nothing_in_the_guard(
 AUDIENCE_HINT = "api.acme.example"
 
 
-@pytest.mark.parametrize("claims", [{}, {"feature": "x" * 11_000}], ids=["usual", "largest"])
-async def test_4096_cached_tokens_hold_at_most_12_mib(
-    claims: Json, guard: KindeGuard, tenant: Tenant
+def names(count: int, size: int, token: int | str) -> list[str]:
+    """Return scope names of about ``size`` characters, other ones for each token."""
+    return [f"{token}:{number}:".ljust(size, "x") for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("count", "size"), [(0, 0), (3, 15), (5, 9), (20, 20), (300, 30), (1000, 8), (1, 9000)]
+)
+@pytest.mark.parametrize("shared", [True, False], ids=["same", "different"])
+def test_4096_cached_tokens_hold_at_most_4_mib_whatever_they_claim(
+    count: int, size: int, shared: bool
 ) -> None:
-    sample = 256
-    tokens = [
-        tenant.token("read:users", "create:users", "update:users", sub=f"kp_{n:032d}", **claims)
-        for n in range(sample)
-    ]
-    assert (len(tokens[0]) > 15_000) == bool(claims)
-    await guard.verify(tokens[0])
+    key_set = RemoteKeySet("https://acme.kinde.com/.well-known/jwks")
+    fingerprint = b"f" * 32
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        cache = TokenCache(4096, lambda: NOW)
+        for number in range(4096 if count < 30 else 200):
+            text = join_scopes(frozenset(names(count, size, "t" if shared else number)))
+            assert text is not None
+            entry = VerifiedToken(text, key_set, fingerprint, NOW + number / 7, NOW + number / 3)
+            cache.put(number.to_bytes(32, "big"), entry)
+            assert len(cache.scopes_of(entry)) == count
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert held <= 4 * 1024 * 1024
+
+
+async def test_usual_token_is_remembered_in_half_a_kibibyte(
+    guard: KindeGuard, tenant: Tenant
+) -> None:
+    tokens = [tenant.token("read:users", "create:users", n=n) for n in range(100)]
+    await guard.verify(tenant.token("read:users", "create:users"))
     gc.collect()
     tracemalloc.start()
     try:
@@ -231,7 +265,35 @@ async def test_4096_cached_tokens_hold_at_most_12_mib(
         held = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert held / sample * 4096 < 12 * 1024 * 1024
+    assert held / len(tokens) < 512
+
+
+async def test_scopes_beyond_the_room_of_the_cache_push_the_oldest_tokens_out(
+    make_guard: MakeGuard, tenant: Tenant
+) -> None:
+    guard = make_guard(token_cache_size=64)
+    tokens = [tenant.token(*names(700, 10, n), scp=OMIT, n=n) for n in range(20)]
+    for raw in tokens:
+        await guard.verify(raw)
+    for raw in tokens[-5:]:
+        assert len((await guard.verify(raw)).scopes) == 700
+    assert guard.stats.cache_hits == 5
+    await guard.verify(tokens[0])
+    assert guard.stats.cache_hits == 5
+
+
+@pytest.mark.parametrize(
+    ("scopes", "hits"),
+    [(["a b", "c"], 0), ([""], 0), (["a", ""], 1), ([], 1), (["a\n", "\u00e4"], 1), ([" "], 0)],
+    ids=repr,
+)
+async def test_names_in_an_array_stay_whole_the_second_time(
+    scopes: list[str], hits: int, guard: KindeGuard, tenant: Tenant
+) -> None:
+    raw = tenant.token(scope=OMIT, scp=scopes)
+    assert (await guard.verify(raw)).scopes == set(scopes)
+    assert (await guard.verify(raw)).scopes == set(scopes)
+    assert guard.stats.cache_hits == hits
 
 
 async def test_cache_never_holds_more_than_its_size(make_guard: MakeGuard, tenant: Tenant) -> None:

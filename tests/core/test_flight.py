@@ -12,22 +12,22 @@ from typing import Any, TypeVar
 
 import pytest
 
-from kinde_guard.keys.attempt import FetchAttempt
 from kinde_guard.keys.single_flight import SingleFlight
+from kinde_guard.vocabulary.attempt import Attempt
 from tests.mint import FrozenClock
 
 T = TypeVar("T")
 
 
 def flights_of(
-    work: Callable[[FetchAttempt], Coroutine[Any, Any, T]],
+    work: Callable[[Attempt], Coroutine[Any, Any, T]],
     monotonic: Callable[[], float] = time.monotonic,
 ) -> SingleFlight[T]:
     numbers = itertools.count()
-    return SingleFlight(work, lambda: FetchAttempt(next(numbers), 5, monotonic), "test")
+    return SingleFlight(work, lambda: Attempt(next(numbers), 5, monotonic), "test")
 
 
-async def answer(_: FetchAttempt) -> int:
+async def answer(_: Attempt) -> int:
     return 42
 
 
@@ -49,7 +49,7 @@ def test_event_loops_that_have_ended_are_not_kept() -> None:
 async def test_fetch_that_is_being_cancelled_is_not_joined() -> None:
     ending = asyncio.Event()
 
-    async def stubborn(_: FetchAttempt) -> None:
+    async def stubborn(_: Attempt) -> None:
         try:
             await asyncio.sleep(3600)
         finally:
@@ -77,7 +77,7 @@ async def test_fetch_that_is_being_cancelled_is_not_joined() -> None:
 async def test_fetch_older_than_its_timeout_is_replaced_and_without_a_result(
     monotonic: FrozenClock,
 ) -> None:
-    async def hang(_: FetchAttempt) -> int:
+    async def hang(_: Attempt) -> int:
         await asyncio.Event().wait()
         return 42
 
@@ -98,7 +98,7 @@ async def test_fetch_older_than_its_timeout_is_replaced_and_without_a_result(
 async def test_fetch_in_a_running_loop_is_given_moments_to_end_by_its_timeout(
     monotonic: FrozenClock,
 ) -> None:
-    attempt = FetchAttempt(0, 5, monotonic)
+    attempt = Attempt(0, 5, monotonic)
     for _ in range(20):
         monotonic.advance(0.25)
         attempt.look()

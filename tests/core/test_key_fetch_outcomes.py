@@ -190,7 +190,7 @@ async def test_slower_and_older_answer_does_not_replace_a_newer_one(
     assert len((await keys.refresh()).find(OTHER_KID)) == 1
     release.set()
     await asyncio.to_thread(slower.join, 10)
-    assert [each.kid for each in keys.in_hand or ()] == [OTHER_KID]
+    assert [each.kid for each in keys.current_or_none or ()] == [OTHER_KID]
 
 
 async def test_older_failure_does_not_begin_a_pause_after_a_newer_success(

@@ -51,8 +51,8 @@ async def test_nothing_is_fetched_at_construction(
     keys = make_keys()
     await settle()
     assert key_server.fetches == 0
-    assert keys.in_hand is None
-    assert keys.usable is False
+    assert keys.current_or_none is None
+    assert keys.is_usable is False
     assert keys.age is None
 
 
@@ -64,7 +64,7 @@ async def test_first_find_fetches_once_and_the_next_not_at_all(
     assert len(found) == 1
     assert await keys.find(KID) == found
     assert key_server.fetches == 1
-    assert keys.usable is True
+    assert keys.is_usable is True
     assert keys.age == 0
 
 
@@ -148,7 +148,7 @@ async def test_fetch_whose_waiters_are_all_cancelled_still_brings_the_keys(
         find.cancel()
     await asyncio.gather(*finds, return_exceptions=True)
     key_server.release()
-    await eventually(lambda: keys.usable)
+    await eventually(lambda: keys.is_usable)
 
     assert await outcome(keys, KID) == "found"
     assert key_server.fetches == 1
@@ -343,7 +343,7 @@ async def test_keys_in_hand_start_a_refresh_when_one_is_due(
     keys = make_keys()
     await keys.refresh()
     monotonic.advance(601)
-    in_hand = keys.in_hand
+    in_hand = keys.current_or_none
     assert in_hand is not None
     assert len(in_hand.find(KID)) == 1
     await eventually(lambda: key_server.fetches == 2 and keys.age == 0)
@@ -353,18 +353,18 @@ async def test_held_keys_are_found_without_waiting_and_start_a_due_refresh(
     make_keys: MakeKeys, key_server: KeyServer, monotonic: FrozenClock
 ) -> None:
     keys = make_keys()
-    assert keys.held(KID) == ()
+    assert keys.find_cached(KID) == ()
     await settle()
     assert key_server.fetches == 0
 
     found = await keys.find(KID)
-    assert keys.held(KID) == found
-    assert keys.held("another") == ()
+    assert keys.find_cached(KID) == found
+    assert keys.find_cached("another") == ()
     monotonic.advance(601)
-    assert keys.held(None) == ()
+    assert keys.find_cached(None) == ()
     await settle()
     assert key_server.fetches == 1
-    assert keys.held(KID) == found
+    assert keys.find_cached(KID) == found
     await eventually(lambda: key_server.fetches == 2 and keys.age == 0)
 
 
@@ -379,7 +379,7 @@ async def test_failing_refresh_keeps_the_old_keys(
         assert await outcome(keys, KID) == "found"
         await settle()
     assert (key_server.fetches, keys.age) == (2, 601)
-    assert keys.usable
+    assert keys.is_usable
 
 
 async def test_stale_keys_serve_up_to_their_limit_and_not_beyond(
@@ -390,12 +390,12 @@ async def test_stale_keys_serve_up_to_their_limit_and_not_beyond(
     key_server.fail(500)
     monotonic.advance(1599)
     assert await outcome(keys, KID) == "found"
-    assert keys.usable
+    assert keys.is_usable
     await settle()
 
     monotonic.advance(2)
-    assert not keys.usable
-    assert keys.in_hand is None
+    assert not keys.is_usable
+    assert keys.current_or_none is None
     assert await outcome(keys, KID) == "keys_unavailable"
 
 
@@ -708,7 +708,7 @@ async def test_bad_answer_on_a_cold_set_gives_keys_unavailable(
     key_server.fail(bad(key))
     assert await asyncio.wait_for(outcome(keys, KID), 5) == "keys_unavailable"
     assert (told, key_server.fetches) == ([False], 1)
-    assert not keys.usable
+    assert not keys.is_usable
 
 
 @EVERY_BAD_ANSWER
@@ -889,8 +889,8 @@ def test_due_keys_outside_of_a_loop_are_used_at_once_and_refreshed_behind(
     keys = make_keys()
     asyncio.run(keys.refresh())
     monotonic.advance(601)
-    assert keys.in_hand is not None
-    assert keys.usable
+    assert keys.current_or_none is not None
+    assert keys.is_usable
     for thread in threading.enumerate():
         if thread.name == "kinde-guard refresh":
             thread.join(10)

@@ -111,6 +111,10 @@ FIELDS = [
     "permissions",
     "org_code",
     "is_machine",
+    "kind",
+    "key_id",
+    "roles",
+    "features",
     "issued_at",
     "expires_at",
     "token_id",
@@ -239,3 +243,154 @@ def test_settings_of_the_guard_are_keyword_only() -> None:
     assert {parameter.kind for parameter in parameters[1:]} <= by_name
     with pytest.raises(TypeError):
         KindeGuard("acme.kinde.com", "https://api.acme.example")  # type: ignore[call-arg]
+
+
+# --- kind, roles, features -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({}, "machine"),
+        ({"gty": OMIT}, "machine"),
+        ({"gty": OMIT, "sub": ""}, "machine"),
+        ({"gty": OMIT, "sub": "kp_1"}, "user"),
+        ({"gty": ["authorization_code"], "sub": "kp_1"}, "user"),
+        ({"gty": ["client_credentials"], "sub": "kp_1"}, "machine"),
+        ({"gty": "client_credentials", "sub": "kp_1"}, "machine"),
+        ({"gty": None, "sub": "kp_1"}, "user"),
+    ],
+)
+async def test_kind_tells_by_subject_and_gty(
+    changes: dict[str, Any], kind: str, guard: KindeGuard, tenant: Tenant
+) -> None:
+    token = await guard.verify(tenant.token(**changes))
+    assert (token.kind, token.is_machine, token.key_id) == (kind, kind == "machine", None)
+    assert f"of kind {kind}" in repr(token)
+
+
+ROLE = {"id": "role_1", "key": "admin", "name": "Administrator"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "roles"),
+    [
+        ({}, set()),
+        ({"roles": [ROLE, {**ROLE, "key": "editor"}]}, {"admin", "editor"}),
+        ({"roles": ["admin", "editor"]}, {"admin", "editor"}),
+        ({"roles": "admin  editor"}, {"admin", "editor"}),
+        ({"x-hasura-roles": [ROLE]}, {"admin"}),
+        ({"x-hasura-roles": "admin"}, {"admin"}),
+        ({"roles": [], "x-hasura-roles": [ROLE]}, set()),
+        ({"roles": ""}, set()),
+        ({"roles": None}, set()),
+        ({"roles": True}, set()),
+        ({"roles": 5}, set()),
+        ({"roles": {"key": "admin"}}, set()),
+        ({"roles": [{"name": "admin"}]}, set()),
+        ({"roles": [{"key": ["admin"]}]}, set()),
+        ({"roles": [ROLE, 5]}, set()),
+        ({"roles": [["admin"]]}, set()),
+    ],
+    ids=repr,
+)
+async def test_roles_are_keys_and_none_where_the_claim_is_odd(
+    claims: dict[str, Any], roles: set[str], guard: KindeGuard, tenant: Tenant
+) -> None:
+    token = await guard.verify(tenant.user_token(**claims))
+    assert token.roles == roles
+    assert isinstance(token.roles, frozenset)
+
+
+@pytest.mark.parametrize(
+    ("claims", "features"),
+    [
+        ({}, {}),
+        ({"feature_flags": {"beta": {"t": "b", "v": True}}}, {"beta": True}),
+        ({"feature_flags": {"beta": {"t": "b", "v": False}}}, {"beta": False}),
+        ({"feature_flags": {"n": {"t": "i", "v": 0}, "s": {"t": "s", "v": ""}}}, {"n": 0, "s": ""}),
+        ({"feature_flags": {"o": {"t": "object", "v": {"a": [1]}}}}, {"o": {"a": [1]}}),
+        ({"feature_flags": {"o": {"t": "b", "v": None}}}, {"o": None}),
+        ({"x-hasura-feature-flags": {"beta": {"t": "b", "v": True}}}, {"beta": True}),
+        ({"feature_flags": {}, "x-hasura-feature-flags": {"a": {"v": 1}}}, {}),
+        ({"feature_flags": {"a": True, "b": {"t": "b"}, "c": [], "d": {"v": 1}}}, {"d": 1}),
+        ({"feature_flags": [{"key": "beta", "v": True}]}, {}),
+        ({"feature_flags": "beta"}, {}),
+        ({"feature_flags": None}, {}),
+    ],
+    ids=repr,
+)
+async def test_features_are_values_and_odd_flags_are_left_out(
+    claims: dict[str, Any], features: dict[str, Any], guard: KindeGuard, tenant: Tenant
+) -> None:
+    token = await guard.verify(tenant.user_token(**claims))
+    assert dict(token.features) == features
+    with pytest.raises(TypeError):
+        token.features["beta"] = True  # type: ignore[index]
+
+
+async def test_permissions_of_hasura_are_read_where_the_plain_claim_is_absent(
+    guard: KindeGuard, tenant: Tenant
+) -> None:
+    mapped = {"x-hasura-permissions": ["p:1"]}
+    assert (await guard.verify(tenant.user_token(**mapped))).permissions == {"p:1"}
+    both = await guard.verify(tenant.user_token(permissions=[], **mapped))
+    assert both.permissions == frozenset()
+
+
+# --- API keys ------------------------------------------------------------------------------------
+
+KEY_CLAIMS: dict[str, Any] = {
+    "key_id": "api_key_1",
+    "user_id": "kp_1",
+    "org_code": "org_1",
+    "scopes": ["a"],
+    "exp": NOW,
+    "iat": NOW,
+    "azp": CLIENT_ID,
+    "aud": AUDIENCE,
+}
+
+
+def test_api_key_of_a_user_gives_its_facts() -> None:
+    key = AccessToken.of_api_key(KEY_CLAIMS, frozenset({"a"}))
+    assert isinstance(key, AccessToken)
+    assert (key.kind, key.key_id, key.subject, key.principal, key.org_code) == (
+        "api_key",
+        "api_key_1",
+        "kp_1",
+        "kp_1",
+        "org_1",
+    )
+    assert (key.client_id, key.token_id, key.issuer) == (None, None, None)
+    assert (key.issued_at, key.expires_at, key.audience) == (None, None, ())
+    assert (key.raw, key.is_machine) == ("", False)
+    assert key.scopes == {"a"}
+    assert (key.permissions, key.roles) == (frozenset(), frozenset())
+    assert dict(key.features) == {}
+    assert dict(key.claims) == KEY_CLAIMS
+    assert (key.is_authenticated, key.identity, key.display_name) == (True, "kp_1", "kp_1")
+
+
+@pytest.mark.parametrize("user", [None, "", 5, OMIT], ids=repr)
+@pytest.mark.parametrize("organization", [None, "", OMIT], ids=repr)
+def test_api_key_without_a_user_is_a_machine_and_its_principal_is_the_key(
+    user: object, organization: object
+) -> None:
+    claims = {"key_id": "api_key_1", "user_id": user, "org_code": organization}
+    claims = {name: value for name, value in claims.items() if value is not OMIT}
+    key = AccessToken.of_api_key(claims, frozenset())
+    assert (key.is_machine, key.principal, key.subject) == (True, "api_key_1", None)
+    assert key.org_code is None
+    assert (key.kind, key.identity) == ("api_key", "api_key_1")
+
+
+@pytest.mark.parametrize("name", [*FIELDS, "brand_new"])
+def test_attribute_of_an_api_key_cannot_be_set(name: str) -> None:
+    key = AccessToken.of_api_key(KEY_CLAIMS, frozenset({"a"}))
+    with pytest.raises(AttributeError):
+        setattr(key, name, "changed")
+    assert not hasattr(key, "__dict__")
+    assert copy.copy(key) is key
+    with pytest.raises(TypeError):
+        pickle.dumps(key)

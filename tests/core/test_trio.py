@@ -121,7 +121,7 @@ async def test_fetch_whose_waiters_have_all_left_still_brings_the_keys(
         await keys.find(KID)
     held.release()
     await settle()
-    assert keys.usable
+    assert keys.is_usable
     assert key_server.fetches == 1
 
 

@@ -59,5 +59,7 @@ class RedisServer:
         self._process.send_signal(signal.SIGCONT)
 
     def command(self, *arguments: Any) -> Any:
-        with redis.Redis(port=self.port, retry=None) as client:
-            return client.execute_command(*arguments)  # type: ignore[no-untyped-call]
+        with redis.Redis(
+            port=self.port,
+        ) as client:
+            return client.execute_command(*arguments)

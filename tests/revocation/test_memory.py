@@ -37,7 +37,12 @@ def revocations(clock: FrozenClock) -> MemoryRevocations:
 
 
 def claims(issued_at: float | None = NOW - 60, **changes: Any) -> dict[str, Any]:
-    members = {"iss": "https://acme.kinde.com", "sub": USER, "org_code": ORG, "azp": CLIENT}
+    members: dict[str, Any] = {
+        "iss": "https://acme.kinde.com",
+        "sub": USER,
+        "org_code": ORG,
+        "azp": CLIENT,
+    }
     members |= {"jti": TOKEN, "iat": issued_at, "exp": NOW + 3600, **changes}
     return {name: value for name, value in members.items() if value is not None}
 
@@ -128,7 +133,7 @@ async def test_organization_under_its_hasura_name_is_refused(
     revocations: MemoryRevocations,
 ) -> None:
     await revocations.revoke_organization(ORG)
-    assert is_revoked(revocations, claims(org_code=None, **{"x-hasura-org-code": ORG}))
+    assert is_revoked(revocations, {**claims(org_code=None), "x-hasura-org-code": ORG})
 
 
 @pytest.mark.parametrize("kind", ["user", "organization"])

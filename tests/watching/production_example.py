@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -33,18 +34,25 @@ def commands() -> list[str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that follow one another and are free at the moment."""
+    """Return ports that follow one another and are free at the moment.
+
+    They lie below those that systems give to connections: it takes seconds until they are used.
+    """
     while True:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            first = probe.getsockname()[1]
+        first = random.randrange(20_000, 32_000)
         ports = list(range(first, first + count))
-        if ports[-1] < 65536 and all(map(_is_free, ports)):
+        if all(map(_is_free, ports)):
             return ports
 
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def environment(kinde: LocalKinde, **changes: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from kinde_guard import GuardEvent, require_scopes
 from kinde_guard.vocabulary.events import CredentialIds, Recorder
 from tests.core.conftest import MakeApp, MakeGuard
 from tests.core.exchange import call, connect
-from tests.mint import CLIENT_ID, ISSUER, FrozenClock, Tenant
+from tests.mint import CLIENT_ID, ISSUER, NOW, FrozenClock, SigningKey, Tenant
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +59,27 @@ async def test_token_that_lacks_a_scope_is_named_with_the_template_of_the_route(
             token_id=TOKEN_ID,
             org_code="org_1",
         )
+    ]
+
+
+async def test_expired_token_is_named_and_a_forged_one_is_not(
+    make_app: MakeApp, make_guard: MakeGuard, tenant: Tenant, other_key: SigningKey
+) -> None:
+    events: list[GuardEvent] = []
+    app = make_app(make_guard(on_event=events.append))
+    forged = other_key.renamed(tenant.key.kid)
+    for key in (tenant.key, forged):
+        await call(app, "/users", token=tenant.token(exp=NOW - 60, key=key))
+    assert [event for event in events if event.name == "rejected"] == [
+        GuardEvent(
+            "rejected",
+            reason="expired_token",
+            status=401,
+            method="GET",
+            client_id=CLIENT_ID,
+            token_id=TOKEN_ID,
+        ),
+        GuardEvent("rejected", reason="invalid_signature", status=401, method="GET"),
     ]
 
 

@@ -13,7 +13,7 @@ from kinde_guard.vocabulary.events import CredentialIds, Recorder
 from kinde_guard.vocabulary.rejection_log import RejectionLog, rejection_line
 from tests.core.conftest import MakeApp, MakeGuard
 from tests.core.exchange import call, connect
-from tests.mint import CLIENT_ID, FrozenClock, Tenant
+from tests.mint import CLIENT_ID, NOW, FrozenClock, SigningKey, Tenant
 
 LOGGER = "kinde_guard.refusals"
 TOKEN_ID = "0d5c2a1e-7f6b-4a39-9a52-6e0d0e0f1a2b"
@@ -143,10 +143,12 @@ def test_disabled_logger_is_asked_and_nothing_else(caplog: pytest.LogCaptureFixt
 
 @pytest.mark.anyio
 async def test_requests_leave_a_line_each(
-    make_app: MakeApp, make_guard: MakeGuard, tenant: Tenant, lines: Lines
+    make_app: MakeApp, make_guard: MakeGuard, tenant: Tenant, other_key: SigningKey, lines: Lines
 ) -> None:
     app = make_app(make_guard())
     await call(app, "/users%0A/x", token="no.token.zQ7canary")
+    await call(app, "/users\n401 x", token=tenant.token("zQ7canary", exp=NOW - 60))
+    await call(app, "/users", token=tenant.token("zQ7canary", exp=NOW - 60, key=other_key))
     token = tenant.token("zQ7canary", sub="zQ7canary")
     await call(app, "/users", token=token, query_string=b"secret=zQ7canary")
     await connect(app, "/feed", token=tenant.token("zQ7canary"))
@@ -154,6 +156,8 @@ async def test_requests_leave_a_line_each(
     known = f"client={CLIENT_ID} token={TOKEN_ID}"
     assert lines() == [
         "401 malformed_token GET /users%0A/x",
+        f"401 expired_token GET /users\\x0a401\\x20x {known}",
+        "401 unknown_key GET /users",
         f"403 insufficient_scope GET /users {known}",
         f"403 insufficient_scope WS /feed {known}",
     ]

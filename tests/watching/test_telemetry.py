@@ -288,6 +288,37 @@ async def test_server_span_of_fastapi_tells_the_outcome(
 
 
 @pytest.mark.parametrize("trace", [natively_traced, instrumented])
+@pytest.mark.parametrize(
+    ("scopes", "attributes"),
+    [("read:users", VERIFIED), ("other", rejected("insufficient_scope"))],
+)
+async def test_server_span_of_a_websocket_tells_the_outcome(
+    trace: Any,
+    scopes: str,
+    attributes: dict[str, str],
+    measured: KindeGuard,
+    tenant: Tenant,
+    spans: Spans,
+) -> None:
+    await connect(trace(measured, spans), "/feed", token=tenant.token(scopes))
+    assert ours(spans.server()) == attributes
+
+
+@pytest.mark.parametrize("trace", [natively_traced, instrumented])
+async def test_request_that_is_rejected_before_its_body_tells_so_on_its_span(
+    trace: Any, measured: KindeGuard, tenant: Tenant, meters: Meters, spans: Spans
+) -> None:
+    app = trace(measured, spans)
+    headers = {"content-length": "9"}
+    answer = await call(
+        app, "/users", method="POST", token=tenant.token(), headers=headers, body=b"no object"
+    )
+    assert answer.status == 403
+    assert ours(spans.server()) == rejected("insufficient_scope")
+    assert meters.requests() == {("rejected", "insufficient_scope"): 1}
+
+
+@pytest.mark.parametrize("trace", [natively_traced, instrumented])
 async def test_outage_keeps_its_reason_on_the_server_span(
     trace: Any, measured: KindeGuard, tenant: Tenant, key_server: KeyServer, spans: Spans
 ) -> None:

@@ -36,6 +36,7 @@ from kinde_guard.local.management.roles import (
 )
 from kinde_guard.local.management.scope_policy import endpoint
 from kinde_guard.local.management.users import user_operations
+from kinde_guard.local.management.webhooks import event_operations, webhook_operations
 from kinde_guard.local.management_audience import management_audiences
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ SUBJECTS: Final[tuple[Callable[[Tenant], Operations], ...]] = (
     role_scope_operations,
     role_permission_operations,
     permission_operations,
+    webhook_operations,
+    event_operations,
 )
 
 

@@ -57,6 +57,12 @@ IMPLEMENTED: Final = frozenset(
         "deleteApiKey",
         "rotateApiKey",
         "verifyApiKey",
+        "GetWebHooks",
+        "CreateWebHook",
+        "UpdateWebHook",
+        "DeleteWebHook",
+        "GetEventTypes",
+        "GetEvent",
     }
 )
 """By Kinde's operation ids."""

@@ -1,7 +1,7 @@
-"""One attempt at a fetch, and whether its event loop kept running meanwhile.
+"""One attempt at a request, and whether its event loop kept running meanwhile.
 
 Where a process gets the processor only during requests, an event loop stands still between them. A
-fetch that was under way then ends by a time-out that says nothing about the server, or brings an
+request that was under way then ends by a time-out that says nothing about the server, or brings an
 answer that is as old as the pause. A gap between two looks at the clock shows that this happened.
 """
 
@@ -16,18 +16,20 @@ MAX_GAP: Final = 1.0
 """Seconds between two looks at the clock, by which the event loop stood still."""
 
 
-class FetchAttempt:
-    """The clock of one fetch.
+class Attempt:
+    """The clock of one request.
 
     Args:
-        number: higher for every later attempt of the same key set.
-        timeout: seconds that the fetch may take.
+        number: higher for every later attempt at the same thing.
+        timeout: seconds that the request may take.
         monotonic: the clock, in seconds.
 
     Attributes:
         number: see above.
         started_at: when it began.
         stood_still: whether its result says nothing about the server.
+        is_watched: whether ``watch`` runs beside it. Without that, only a request that took more
+            than twice its time-out is taken for one that stood still.
     """
 
     __slots__ = (
@@ -35,6 +37,7 @@ class FetchAttempt:
         "_monotonic",
         "_seen_at",
         "_timeout",
+        "is_watched",
         "number",
         "started_at",
         "stood_still",
@@ -44,6 +47,7 @@ class FetchAttempt:
         self.number = number
         self.started_at = self._seen_at = monotonic()
         self.stood_still = False
+        self.is_watched = True
         self._timeout = timeout
         self._gap = min(MAX_GAP, timeout / 2)
         self._monotonic = monotonic
@@ -72,4 +76,6 @@ class FetchAttempt:
             self.look()
 
     def _is_gap(self, now: float) -> bool:
-        return not 0 <= now - self._seen_at <= self._gap
+        if self.is_watched:
+            return not 0 <= now - self._seen_at <= self._gap
+        return not 0 <= now - self.started_at <= 2 * self._timeout + self._gap
