@@ -13,10 +13,9 @@ from typing import Final
 from starlette.types import Scope
 
 from kinde_guard.asgi.auth_state import find_auth_state, get_auth_state
-from kinde_guard.asgi.public_paths import request_method
 from kinde_guard.engine import GuardEngine
+from kinde_guard.requirements.dependency import record_rejection
 from kinde_guard.vocabulary.errors import GuardError, MissingToken
-from kinde_guard.vocabulary.events import CredentialIds
 from kinde_guard.vocabulary.urls import metadata_url
 
 _SCOPE_KEY: Final = "kinde_guard.mcp"
@@ -57,33 +56,29 @@ def granted_scopes(scope: Scope) -> frozenset[str]:
     return token.scopes
 
 
-def record_rejection(scope: Scope, error: GuardError, required: tuple[str, ...]) -> None:
-    """Count a rejection and complete its challenge.
+def reject_call(scope: Scope, error: GuardError, required: tuple[str, ...]) -> None:
+    """Record a rejection and complete its challenge.
 
     Args:
         scope: of the request.
         error: why it is rejected; its headers are written anew.
-        required: all scopes that the request needs.
+        required: all scopes that the request needs, for a challenge to a caller without a token.
     """
-    protection = scope.get(_SCOPE_KEY)
-    if isinstance(protection, Protection):
-        guard, resource = protection.guard, protection.resource()
-    else:
-        guard = get_auth_state(scope).guard
-        resource = guard.settings.resource
-    state = find_auth_state(scope)
-    token = None if state is None else state.token
+    named = " ".join(required) if isinstance(error, MissingToken) and required else None
+    state, protection = find_auth_state(scope), scope.get(_SCOPE_KEY)
     if state is not None:
-        state.rejection = error
-    guard.recorder.rejected(
-        error.reason,
-        error.status,
-        request_method(scope),
-        raw_path=scope["path"],
-        ids=CredentialIds() if token is None else CredentialIds.of(token.claims),
-    )
+        record_rejection(scope, state, error)
+        state.guard.complete(error, named)
+    elif isinstance(protection, Protection):
+        _record_for_sdk(scope, protection, error)
+
+
+def _record_for_sdk(scope: Scope, protection: Protection, error: GuardError) -> None:
+    guard, resource = protection.guard, protection.resource()
+    method, path = scope["method"], scope["path"]
+    guard.recorder.rejected(error.reason, error.status, method=method, raw_path=path)
+    guard.recorder.request_ended(error.reason)
     error.set_challenge(
         realm=guard.settings.realm,
-        scope=" ".join(required) or None,
         resource_metadata=None if resource is None else metadata_url(resource),
     )

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinde_guard.mcp import json_rpc
-from kinde_guard.mcp.protection import granted_scopes, record_rejection
+from kinde_guard.mcp.protection import granted_scopes, reject_call
 from kinde_guard.mcp.request_body import BodyTooLarge, read_body
 from kinde_guard.verification.scopes import scope_names
 from kinde_guard.vocabulary.errors import AccessDenied, GuardError, InsufficientScope
@@ -84,17 +84,23 @@ class ToolGuard:
         return ToolGuardMiddleware(app, self)
 
     def required_scopes(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return all scopes that these tools need.
+        """Return all scopes that these tools need, as far as they are declared."""
+        scopes = (scope for name in names for scope in self.tools.get(name, ()))
+        return tuple(dict.fromkeys(scopes))
+
+    def check(self, names: Iterable[str], granted: frozenset[str]) -> None:
+        """Check that these tools may all be called with the granted scopes.
 
         Raises:
             AccessDenied: one of them is not declared.
+            InsufficientScope: a scope is not granted; the error names all that are needed.
         """
-        required: dict[str, None] = {}
-        for name in names:
-            if name not in self.tools:
-                raise AccessDenied
-            required |= dict.fromkeys(self.tools[name])
-        return tuple(required)
+        called = tuple(names)
+        if not all(name in self.tools for name in called):
+            raise AccessDenied
+        required = self.required_scopes(called)
+        if not granted.issuperset(required):
+            raise InsufficientScope(required)
 
 
 class ToolGuardMiddleware:
@@ -185,14 +191,10 @@ def _check(guard: ToolGuard, scope: Scope, body: bytes) -> Response | None:
 def _check_calls(
     guard: ToolGuard, scope: Scope, payload: json_rpc.Payload, names: tuple[str, ...]
 ) -> Response | None:
-    required: tuple[str, ...] = ()
     try:
-        granted = granted_scopes(scope)
-        required = guard.required_scopes(names)
-        if not granted.issuperset(required):
-            raise InsufficientScope(required)
+        guard.check(names, granted_scopes(scope))
     except GuardError as error:
-        record_rejection(scope, error, required)
+        reject_call(scope, error, guard.required_scopes(names))
         return _rejection(payload, error)
     except HTTPException as error:
         return _response(payload, error.status_code, json_rpc.INTERNAL_ERROR, "Internal error")

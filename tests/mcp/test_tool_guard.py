@@ -566,7 +566,7 @@ async def test_call_without_a_token_on_a_public_path_gets_401(
             "A bearer access token is required.",
             {"error": None, "reason": "missing_token"},
         ),
-        f'Bearer realm="api", {NAMES_METADATA}',
+        f'Bearer realm="api", scope="invoices:read", {NAMES_METADATA}',
     )
 
 
