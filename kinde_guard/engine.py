@@ -25,7 +25,7 @@ from kinde_guard.vocabulary.errors import (
     WrongAudience,
     WrongIssuer,
 )
-from kinde_guard.vocabulary.events import CredentialIds, GuardStats, Recorder
+from kinde_guard.vocabulary.events import NO_IDS, CredentialIds, GuardStats, Recorder
 from kinde_guard.vocabulary.settings import Settings
 from kinde_guard.vocabulary.urls import metadata_url
 
@@ -170,8 +170,10 @@ class GuardEngine:
 
     def credential_ids(self, raw: str | bytes | None, error: GuardError) -> CredentialIds:
         """Return the ids of a rejected token; none unless its signature is right."""
-        if raw is None or not isinstance(error, _AFTER_SIGNATURE) or _has_no_dot(raw):
-            return CredentialIds()
+        if not self.recorder.reports_ids or not isinstance(error, _AFTER_SIGNATURE):
+            return NO_IDS
+        if raw is None or _has_no_dot(raw):
+            return NO_IDS
         text = raw if isinstance(raw, str) else raw.decode("ascii", "replace")
         claims = parse_object_or_none(decode_payload(text)) or {}
         return CredentialIds.of(claims)

@@ -65,7 +65,7 @@ def applications_outward(inner: object, outermost: object) -> list[Starlette]:
         inner: the application in which it arose.
         outermost: the last one to list, in which ``inner`` is mounted.
     """
-    if not isinstance(outermost, Starlette):
+    if inner is outermost or not isinstance(outermost, Starlette):
         return [inner] if isinstance(inner, Starlette) else []
     for parents, _, mounted in _descend((), "", outermost):
         if mounted is inner:

@@ -56,7 +56,11 @@ async def respond(
     if scope["type"] == "websocket":
         await _refuse_websocket(error, scope, receive, send)
         return
-    response = await _handled(error, Request(scope, receive, send), handlers)
+    handler = _nearest_handler(error, handlers)
+    if handler is None:
+        await problem_response(error)(scope, receive, send)
+        return
+    response = _complete(await _call(handler, Request(scope, receive, send), error), error)
     if response is not None:
         await response(scope, receive, send)
 
@@ -154,11 +158,18 @@ def _completed(handler: Handler) -> Handler:
 async def _handled(
     error: GuardError, connection: HTTPConnection, handlers: Sequence[Handlers]
 ) -> ASGIApp | None:
+    handler = _nearest_handler(error, handlers)
+    if handler is None:
+        return problem_response(error)
+    return _complete(await _call(handler, connection, error), error)
+
+
+def _nearest_handler(error: GuardError, handlers: Sequence[Handlers]) -> Handler | None:
     for listed in handlers:
         handler = _handler_for(error, listed)
         if handler is not None:
-            return _complete(await _call(handler, connection, error), error)
-    return problem_response(error)
+            return handler
+    return None
 
 
 def _handler_for(error: GuardError, handlers: Handlers) -> Handler | None:

@@ -16,7 +16,7 @@ from kinde_guard.requirements.requirement import Requirement
 from kinde_guard.requirements.route import requirements_of_request, with_security
 from kinde_guard.verification.access_token import AccessToken
 from kinde_guard.vocabulary.errors import ConfigurationError, GuardError, MissingToken
-from kinde_guard.vocabulary.events import CredentialIds
+from kinde_guard.vocabulary.events import NO_IDS, CredentialIds
 
 NO_SCOPES = SecurityScopes()
 """What FastAPI gives a dependency without a ``Security`` around it."""
@@ -68,15 +68,20 @@ def record_rejection(scope: Scope, state: AuthState, error: GuardError) -> None:
     """Complete the error's challenge, count it, and log it with the route's template."""
     state.rejection = error
     state.guard.complete(error)
-    token = state.token
     state.guard.recorder.rejected(
         error.reason,
         error.status,
         method=request_method(scope),
         path=route_template(scope),
         raw_path=scope["path"],
-        ids=CredentialIds() if token is None else CredentialIds.of(token.claims),
+        ids=_ids(state),
     )
+
+
+def _ids(state: AuthState) -> CredentialIds:
+    if state.token is None or not state.guard.recorder.reports_ids:
+        return NO_IDS
+    return CredentialIds.of(state.token.claims)
 
 
 def check_parentheses(name: str, connection: HTTPConnection | None) -> None:

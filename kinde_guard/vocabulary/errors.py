@@ -11,6 +11,7 @@ Starlette or an application's own code, answers these with the right status and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copyreg import __newobj__  # type: ignore[attr-defined]
 from typing import Any, ClassVar
 
@@ -39,9 +40,21 @@ class GuardError(HTTPException):
     error: ClassVar[str | None] = None
     description: ClassVar[str] = "The request was refused."
 
+    _headers: Mapping[str, str] | None = None
+
     def __init__(self) -> None:
         super().__init__(self.status, self.description)
-        self.set_challenge()
+
+    @property
+    def headers(self) -> Mapping[str, str] | None:
+        """The challenge and ``Retry-After``; without realm until a guard has completed it."""
+        if self._headers is None:
+            self.set_challenge()
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: Mapping[str, str] | None) -> None:
+        self._headers = headers
 
     def set_challenge(
         self,

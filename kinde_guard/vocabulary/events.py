@@ -80,7 +80,7 @@ class CredentialIds(NamedTuple):
         return cls(*(value if isinstance(value, str) else None for value in values))
 
 
-_NO_IDS = CredentialIds()
+NO_IDS = CredentialIds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +181,11 @@ class Recorder:
 
         self.on_duration = observe
 
+    @property
+    def reports_ids(self) -> bool:
+        """Whether the ids of a rejected credential reach an observer or the log."""
+        return bool(self._event_observers) or self._rejection_log.is_enabled
+
     # Reports
 
     def verified(self, *, cached: bool) -> None:
@@ -198,7 +203,7 @@ class Recorder:
         path: str | None = None,
         *,
         raw_path: str | None = None,
-        ids: CredentialIds = _NO_IDS,
+        ids: CredentialIds = NO_IDS,
         note: str | None = None,
     ) -> None:
         """Count a rejection, tell the observers and write its log line.

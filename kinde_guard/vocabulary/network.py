@@ -13,7 +13,6 @@ import ssl
 from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
 
 from kinde_guard.vocabulary.urls import is_loopback
 
@@ -139,6 +138,9 @@ def _through(url: str) -> str:
 
 
 def _proxy_variable(url: str) -> str | None:
+    # Imported where a fetch has failed: it is large, and most processes never need it.
+    from urllib.request import getproxies_environment, proxy_bypass  # noqa: PLC0415
+
     parts = urlsplit(url)
     if proxy_bypass(parts.hostname or ""):
         return None

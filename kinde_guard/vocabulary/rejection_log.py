@@ -37,6 +37,11 @@ class RejectionLog:
         self._lines = 0
         self._suppressed: dict[str, int] = {}
 
+    @property
+    def is_enabled(self) -> bool:
+        """Whether its logger takes lines."""
+        return logger.isEnabledFor(logging.INFO)
+
     def write(
         self,
         status: int,
@@ -48,7 +53,7 @@ class RejectionLog:
         note: str | None = None,
     ) -> None:
         """Write the line of a rejection, or count it if there were too many in this second."""
-        if logger.isEnabledFor(logging.INFO) and self._may_write(reason):
+        if self.is_enabled and self._may_write(reason):
             logger.info(rejection_line(status, reason, method, path, client_id, token_id, note))
 
     def flush(self) -> None:
