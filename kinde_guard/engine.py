@@ -7,6 +7,7 @@ used again. :class:`~kinde_guard.KindeGuard` is this engine plus what installs i
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 from typing import Self
 
 from kinde_guard.jose.compact_jws import decode_payload
@@ -20,12 +21,12 @@ from kinde_guard.vocabulary.errors import (
     ImmatureToken,
     InvalidClaim,
     KeysUnavailable,
-    MalformedToken,
     RevokedToken,
     WrongAudience,
     WrongIssuer,
 )
 from kinde_guard.vocabulary.events import NO_IDS, CredentialIds, GuardStats, Recorder
+from kinde_guard.vocabulary.extensions import BoundApiKeys, Credential, PresentedApiKey
 from kinde_guard.vocabulary.settings import Settings
 from kinde_guard.vocabulary.urls import metadata_url
 
@@ -129,24 +130,25 @@ class GuardEngine:
         self.recorder.request_ended(None)
         return token
 
-    async def authenticate(self, raw: str | bytes) -> AccessToken:
-        """Verify a credential as :meth:`verify` does, without recording a rejection."""
-        if self._api_keys is not None and _has_no_dot(raw):
-            return await self.authenticate_api_key(raw)
-        return await self.verifier.verify(raw)
+    def authenticate(self, credential: Credential) -> Awaitable[AccessToken]:
+        """Verify a credential as :meth:`verify` does, without recording a rejection.
 
-    async def authenticate_api_key(self, key: str | bytes) -> AccessToken:
-        """Verify a Kinde API key.
-
-        Raises:
-            InvalidApiKey: it is not good; :class:`MalformedToken` where API keys are not accepted.
-            TooManyUnknownKeys: too many unknown keys were presented.
-            ApiKeysUnavailable: whether it is good cannot be asked at the moment.
+        Args:
+            credential: a bearer credential, which is an API key if it has no dot and the guard
+                accepts those; or an API key from its own header.
         """
-        if self._api_keys is None:
-            raise MalformedToken
+        api_keys = self._api_keys
+        if api_keys is None:
+            return self.verifier.verify(b"" if isinstance(credential, tuple) else credential)
+        if isinstance(credential, PresentedApiKey):
+            return self._verify_api_key(api_keys, credential.value)
+        if _has_no_dot(credential):
+            return self._verify_api_key(api_keys, credential)
+        return self.verifier.verify(credential)
+
+    async def _verify_api_key(self, api_keys: BoundApiKeys, key: str | bytes) -> AccessToken:
         value = key if isinstance(key, bytes) else key.encode("utf-8", "surrogatepass")
-        identity = await self._api_keys.verify(value)
+        identity = api_keys.find_cached(value) or await api_keys.verify(value)
         revocations = self.settings.revocations
         if revocations is not None:
             (revocations.snapshot or await revocations.current()).check(identity.claims)
@@ -168,11 +170,11 @@ class GuardEngine:
         )
         return error
 
-    def credential_ids(self, raw: str | bytes | None, error: GuardError) -> CredentialIds:
+    def credential_ids(self, raw: Credential | None, error: GuardError) -> CredentialIds:
         """Return the ids of a rejected token; none unless its signature is right."""
         if not self.recorder.reports_ids or not isinstance(error, _AFTER_SIGNATURE):
             return NO_IDS
-        if raw is None or _has_no_dot(raw):
+        if raw is None or isinstance(raw, PresentedApiKey) or _has_no_dot(raw):
             return NO_IDS
         text = raw if isinstance(raw, str) else raw.decode("ascii", "replace")
         claims = parse_object_or_none(decode_payload(text)) or {}

@@ -15,12 +15,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinde_guard.asgi.auth_state import AuthState, set_auth_state
-from kinde_guard.asgi.credentials import (
-    Credential,
-    PresentedApiKey,
-    answer_subprotocol,
-    find_credential,
-)
+from kinde_guard.asgi.credentials import answer_subprotocol, find_credential
 from kinde_guard.asgi.mounts import docs_public_paths, unwrap
 from kinde_guard.asgi.public_paths import PublicPaths, request_method, route_path
 from kinde_guard.asgi.rejections import handlers_outward, respond
@@ -33,6 +28,7 @@ from kinde_guard.requirements.before_routing import needed_scopes, scopes_suppor
 from kinde_guard.requirements.operation_collisions import check_operation_scopes
 from kinde_guard.verification.access_token import AccessToken
 from kinde_guard.vocabulary.errors import GuardError, MissingToken
+from kinde_guard.vocabulary.extensions import Credential
 
 _LIFESPAN_ENDS = {
     "lifespan.startup.failed",
@@ -81,7 +77,8 @@ class KindeGuardMiddleware:
             *docs_public_paths(documented, guard.settings),
         )
         self._public = PublicPaths(self.public_paths)
-        self._unverified = PublicPaths(guard.settings.unverified_paths)
+        unverified = PublicPaths(guard.settings.unverified_paths)
+        self._unverified = unverified or None
         # Starlette's own answers every rejection that is raised inside of it.
         self._answers_rejections = isinstance(app, ExceptionMiddleware)
         self._wrapped = unwrap(app)
@@ -101,11 +98,8 @@ class KindeGuardMiddleware:
         guard = self.guard
         credential: Credential | None = None
         try:
-            if not (self._unverified and self._matches(self._unverified, scope)):
-                credential = find_credential(scope, guard.api_key_header)
-                if credential is None and not self._matches(self._public, scope):
-                    raise MissingToken
-            token = None if credential is None else await self._verify(credential)
+            credential = self._find_credential(scope)
+            token = None if credential is None else await guard.authenticate(credential)
         except GuardError as error:
             await self._reject(error, credential, scope, receive, send)
             return
@@ -116,18 +110,29 @@ class KindeGuardMiddleware:
         try:
             if scope["type"] == "websocket":
                 await self._serve_websocket(state, scope, receive, send)
+            elif self._answers_rejections and not may_have_body(scope):
+                await self.app(scope, receive, send)
             else:
                 await self._serve_http(state, scope, receive, send)
         finally:
-            rejection = state.rejection
-            # A request without a credential on a public path is not decided by the guard.
-            if token is not None or rejection is not None:
-                guard.recorder.request_ended(None if rejection is None else rejection.reason)
+            if guard.recorder.observes_requests:
+                self._report_end(state)
 
-    async def _verify(self, credential: Credential) -> AccessToken:
-        if isinstance(credential, PresentedApiKey):
-            return await self.guard.authenticate_api_key(credential.value)
-        return await self.guard.authenticate(credential)
+    def _find_credential(self, scope: Scope) -> Credential | None:
+        if self._unverified is not None and self._matches(self._unverified, scope):
+            return None
+        credential = find_credential(scope, self.guard.api_key_header)
+        if credential is None and not self._matches(self._public, scope):
+            raise MissingToken
+        return credential
+
+    def _report_end(self, state: AuthState) -> None:
+        # A request without a credential on a public path is not decided by the guard.
+        rejection = state.rejection
+        if rejection is not None:
+            self.guard.recorder.request_ended(rejection.reason)
+        elif state.token is not None:
+            self.guard.recorder.request_ended(None)
 
     def _matches(self, paths: PublicPaths, scope: Scope) -> bool:
         return paths.matches(request_method(scope), route_path(scope))
@@ -185,14 +190,13 @@ class KindeGuardMiddleware:
         send: Send,
     ) -> None:
         guard = self.guard
-        raw = None if isinstance(credential, PresentedApiKey) else credential
         guard.complete(error, self._needed_scopes(error, scope))
         guard.recorder.rejected(
             error.reason,
             error.status,
             method=request_method(scope),
             raw_path=scope["path"],
-            ids=guard.credential_ids(raw, error),
+            ids=guard.credential_ids(credential, error),
         )
         guard.recorder.request_ended(error.reason)
         set_auth_state(scope, self._state(scope, None))

@@ -10,32 +10,16 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from starlette.types import Message, Scope, Send
 
 from kinde_guard.vocabulary.errors import InvalidRequest, MalformedToken
+from kinde_guard.vocabulary.extensions import Credential, PresentedApiKey
 
 SUBPROTOCOL = "bearer"
 
 # RFC 9110, 5.6.2: what may continue the name of a scheme, such as the x of "Bearerx".
 _TCHAR = frozenset((string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode())
-
-
-class PresentedApiKey(NamedTuple):
-    """An API key from its own header.
-
-    Attributes:
-        value: the header's value; unchecked.
-    """
-
-    value: bytes
-
-    def __repr__(self) -> str:
-        return f"<PresentedApiKey of {len(self.value)} bytes>"
-
-
-Credential = bytes | str | PresentedApiKey
 
 
 def find_credential(scope: Scope, api_key_header: bytes | None = None) -> Credential | None:

@@ -28,7 +28,10 @@ def may_have_body(scope: Scope) -> bool:
     """Tell whether a request may have a body, by its method and its headers."""
     if scope["method"] not in _USUALLY_WITHOUT_BODY:
         return True
-    return any(name in _BODY_HEADERS for name, _ in scope["headers"])
+    for name, _ in scope["headers"]:  # noqa: SIM110 - half the time of any() with a generator
+        if name in _BODY_HEADERS:
+            return True
+    return False
 
 
 def early_rejection(scope: Scope, state: AuthState) -> GuardError | None:

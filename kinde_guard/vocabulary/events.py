@@ -182,6 +182,11 @@ class Recorder:
         self.on_duration = observe
 
     @property
+    def observes_requests(self) -> bool:
+        """Whether the end of a request reaches an observer."""
+        return bool(self._request_observers)
+
+    @property
     def reports_ids(self) -> bool:
         """Whether the ids of a rejected credential reach an observer or the log."""
         return bool(self._event_observers) or self._rejection_log.is_enabled

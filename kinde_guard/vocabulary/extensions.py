@@ -6,7 +6,24 @@ Protocols only. ``api_keys/`` and ``revocation/`` hold what this package brings 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+
+class PresentedApiKey(NamedTuple):
+    """An API key from its own header.
+
+    Attributes:
+        value: the header's value; unchecked.
+    """
+
+    value: bytes
+
+    def __repr__(self) -> str:
+        return f"<PresentedApiKey of {len(self.value)} bytes>"
+
+
+Credential = bytes | str | PresentedApiKey
+"""What a request presents: a bearer credential, or an API key from its own header."""
 
 
 class RevocationSnapshot(Protocol):
@@ -49,6 +66,9 @@ class Revocations(Protocol):
 
 class BoundApiKeys(Protocol):
     """Verifies API keys for one guard."""
+
+    def find_cached(self, key: bytes) -> ApiKeyIdentity | None:
+        """Return the identity of a key that was verified before and still counts."""
 
     async def verify(self, key: bytes) -> ApiKeyIdentity:
         """Verify an API key.
