@@ -62,7 +62,6 @@ def _operation(one: Operation) -> dict[str, Any]:
         "permissions": documented.get("x-required-permissions", []),
         "organization": documented.get("x-required-organization"),
         "roles": documented.get("x-required-roles", []),
-        "any_roles": documented.get("x-required-any-roles", []),
         "features": documented.get("x-required-features", {}),
         "summary": one.summary,
     }
