@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kinde_guard import GuardEngine, GuardError
+from kinde_guard import GuardError
 from kinde_guard.cli.doctor.diagnosis import Diagnosis, Health
 from kinde_guard.cli.errors import WrongUsage
 from kinde_guard.engine import GuardEngine
