@@ -12,6 +12,7 @@ from kinde_guard.asgi.auth_state import AuthState, get_auth_state
 from kinde_guard.asgi.fastapi_routes import route_template
 from kinde_guard.asgi.public_paths import request_method
 from kinde_guard.asgi.rejections import leave_handler
+from kinde_guard.requirements.missing_scopes import missing_scopes_note
 from kinde_guard.requirements.requirement import Requirement
 from kinde_guard.requirements.route import requirements_of_request, with_security
 from kinde_guard.verification.access_token import AccessToken
@@ -76,6 +77,9 @@ def record_rejection(scope: Scope, state: AuthState, error: GuardError) -> None:
         path=route_template(scope),
         raw_path=scope["path"],
         ids=CredentialIds() if token is None else CredentialIds.of(token.claims),
+        note=missing_scopes_note(
+            error, token, permissions_as_scopes=state.guard.settings.permissions_as_scopes
+        ),
     )
 
 
