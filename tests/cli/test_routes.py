@@ -63,8 +63,8 @@ GET      /docs/oauth2-redirect    public                      documentation
 GET      /health                  public                      Say that it lives.
 GET      /users                   read:users                  List users.
 GET      /users/{name}            read:users or admin
-GET      /orgs/{org_code}/bills   permissions read:bills;
-                                  organization {org_code}
+GET      /orgs/{org_code}/bills   organization {org_code};
+                                  permissions read:bills
 WS       /feed                    read:users
 GET      /roles                   read:roles
 WS       /roles/feed              read:roles

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from kinde_guard.audit.operations import Kind, Operation
 from kinde_guard.cli.explain.checks import Check, Outcome
+from kinde_guard.cli.explain.examination import Examination
 from kinde_guard.cli.explain.request import Denial, Request
-from kinde_guard.cli.explain.steps import Examination
 from kinde_guard.cli.explain.wording import APIS
 from kinde_guard.requirements.requirement import Requirement
 from kinde_guard.verification.access_token import AccessToken

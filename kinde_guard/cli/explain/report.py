@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from kinde_guard.cli.explain.checks import Check, Outcome
+from kinde_guard.cli.explain.examination import Examination
 from kinde_guard.cli.explain.needs_checks import missing_scopes, token_of
 from kinde_guard.cli.explain.request import Request
-from kinde_guard.cli.explain.steps import Examination
 from kinde_guard.requirements.requirement import scopes_of
 from kinde_guard.vocabulary.errors import GuardError, TemporarilyUnavailable
 from kinde_guard.vocabulary.settings import Settings
