@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
-from kinde_guard.audit.operations import is_walkable, posts_of, walk
+from kinde_guard.audit.guard_mounts import mounted_guards
+from kinde_guard.audit.operations import can_be_listed, list_operations
 from kinde_guard.cli.errors import WrongUsage
 
 EXPECTED = "write MODULE:APP, such as main:app or main:create_app()"
@@ -33,9 +34,9 @@ def load_app(address: str, *, guarded: bool = True) -> object:
     """
     module_name, _, name = address.partition(":")
     app = _attribute(_module(module_name, address), name.removesuffix("()") or "app", address)
-    if name.endswith("()") or not is_walkable(app):
+    if name.endswith("()") or not can_be_listed(app):
         app = _made(app, address)
-    if not is_walkable(app):
+    if not can_be_listed(app):
         raise WrongUsage(
             f"{address}: it is of type {type(app).__name__}, "
             "but it must be a FastAPI or Starlette application, or make one"
@@ -47,7 +48,7 @@ def load_app(address: str, *, guarded: bool = True) -> object:
 
 def _has_guard(app: object, address: str) -> bool:
     try:
-        return bool(posts_of(app)) or any(operation.is_guarded for operation in walk(app))
+        return bool(mounted_guards(app)) or any(each.is_guarded for each in list_operations(app))
     except ValueError as error:
         # A requirement that does not fit its route.
         raise WrongUsage(f"{address}: {error}") from error

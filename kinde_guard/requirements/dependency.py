@@ -12,6 +12,7 @@ from kinde_guard.asgi.auth_state import AuthState, get_auth_state
 from kinde_guard.asgi.fastapi_routes import route_template
 from kinde_guard.asgi.public_paths import request_method
 from kinde_guard.asgi.rejections import leave_handler
+from kinde_guard.requirements.missing_scopes import missing_scopes_note
 from kinde_guard.requirements.requirement import Requirement
 from kinde_guard.requirements.route import requirements_of_request, with_security
 from kinde_guard.verification.access_token import AccessToken
@@ -75,6 +76,7 @@ def record_rejection(scope: Scope, state: AuthState, error: GuardError) -> None:
         path=route_template(scope),
         raw_path=scope["path"],
         ids=_ids(state),
+        note=_note(state, error),
     )
 
 
@@ -82,6 +84,14 @@ def _ids(state: AuthState) -> CredentialIds:
     if state.token is None or not state.guard.recorder.reports_ids:
         return NO_IDS
     return CredentialIds.of(state.token.claims)
+
+
+def _note(state: AuthState, error: GuardError) -> str | None:
+    guard = state.guard
+    if not guard.recorder.reports_ids:
+        return None
+    as_scopes = guard.settings.permissions_as_scopes
+    return missing_scopes_note(error, state.token, permissions_as_scopes=as_scopes)
 
 
 def check_parentheses(name: str, connection: HTTPConnection | None) -> None:

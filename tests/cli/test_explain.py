@@ -30,6 +30,7 @@ ok    issued     1 d ago (DATE)
 ok    issuer     ISSUER
 ok    audience   https://api.demo.example
 ok    types      azp, jti: text, as expected
+ok    binding    no cnf, so it is a bearer token
 FAIL  scopes     found     read:roles
                  expected  read:users; missing: read:users
                  in Kinde: Settings > Applications > the application > APIs >
@@ -299,3 +300,125 @@ def test_user_without_the_permission_is_told_of_role_toggle_and_setting(
         "sign in again",
     ):
         assert part in checks[-1]["remedy"]
+
+
+RIGHTS = """
+from fastapi import Depends, FastAPI
+from kinde_guard import KindeGuard, kinde_webhook, require_feature, require_roles, require_scopes
+from kinde_guard.api_keys import ApiKeys
+from kinde_guard.client import ClientCredentials
+
+guard = KindeGuard(
+    "ISSUER",
+    audience="https://api.demo.example",
+    public_paths=["POST /hooks"],
+    api_keys=ApiKeys(CREDENTIALS),
+)
+app = FastAPI()
+guard.install(app)
+
+
+@app.get("/admin", dependencies=[Depends(require_roles("admin"))])
+async def admin() -> None: ...
+
+
+@app.get("/beta", dependencies=[Depends(require_feature("theme", "pink"))])
+async def beta() -> None: ...
+
+
+@app.get("/users", dependencies=[Depends(require_scopes("read:users"))])
+async def users() -> None: ...
+
+
+@app.post("/hooks")
+async def hooks(event=Depends(kinde_webhook(guard))) -> None: ...
+"""
+
+
+def rights(kinde: LocalKinde, folder: Path) -> str:
+    application = kinde.management
+    assert application is not None
+    credentials = (
+        f"client_id={application.client_id!r}, client_secret={application.client_secret!r}, "
+        f"audience={kinde.management_audience!r}, scopes=['read:api_keys', 'read:apis']"
+    )
+    source = RIGHTS.replace(
+        "CREDENTIALS", f"credentials=ClientCredentials({kinde.issuer!r}, {credentials})"
+    )
+    return module("rights", source, folder, issuer=kinde.issuer)
+
+
+def last_check(told: dict[str, object]) -> dict[str, str]:
+    checks = told["checks"]
+    assert isinstance(checks, list)
+    last: dict[str, str] = checks[-1]
+    return last
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "held", "expected", "reason"),
+    [
+        ("/admin", "roles", "reader", "roles admin", "insufficient_role"),
+        ("/beta", "features", 'theme = "blue"', "feature theme = 'pink'", "feature_unavailable"),
+    ],
+)
+def test_role_or_feature_that_is_lacking_is_a_check_of_its_own(
+    path: str,
+    name: str,
+    held: str,
+    expected: str,
+    reason: str,
+    command: Command,
+    kinde: LocalKinde,
+    tmp_path: Path,
+) -> None:
+    address = rights(kinde, tmp_path)
+    flags = {"theme": {"t": "s", "v": "blue"}}
+    token = kinde.user_token(roles=["reader"], feature_flags=flags)
+    code, told = explained(command, token, "--app", address, "--request", f"GET {path}")
+    assert (code, told["status"], told["reason"]) == (1, 403, reason)
+    check = last_check(told)
+    assert (check["name"], check["outcome"], check["found"]) == (name, "failed", held)
+    assert (check["expected"], check["reason"]) == (expected, reason)
+    assert "in Kinde: " in check["remedy"]
+
+
+def test_role_and_feature_that_are_there_are_let_in(
+    command: Command, kinde: LocalKinde, tmp_path: Path
+) -> None:
+    address = rights(kinde, tmp_path)
+    flags = {"theme": {"t": "s", "v": "pink"}}
+    token = kinde.user_token(roles=["admin"], feature_flags=flags)
+    for path in ("/admin", "/beta"):
+        code, told = explained(command, token, "--app", address, "--request", f"GET {path}")
+        assert (code, last_check(told)["outcome"]) == (0, "ok")
+
+
+def test_api_key_is_asked_about_where_the_guard_accepts_them(
+    command: Command, kinde: LocalKinde, tmp_path: Path
+) -> None:
+    address = rights(kinde, tmp_path)
+    key = kinde.api_key(["read:roles"])
+    code, told = explained(command, key, "--app", address)
+    assert (code, told["verdict"]) == (0, "let_in")
+    code, told = explained(command, key, "--app", address, "--request", "GET /users")
+    assert (code, told["reason"]) == (1, "insufficient_scope")
+    assert last_check(told)["remedy"] == "in Kinde: make an API key that has read:users"
+    assert key not in json.dumps(told)
+
+
+def test_api_key_that_is_not_good_is_refused(
+    command: Command, kinde: LocalKinde, tmp_path: Path
+) -> None:
+    code, told = explained(command, "k_live_0123", "--app", rights(kinde, tmp_path))
+    assert (code, told["status"], told["reason"]) == (1, 401, "invalid_api_key")
+    assert (last_check(told)["name"], last_check(told)["outcome"]) == ("API key", "failed")
+
+
+def test_webhook_is_said_to_need_no_token(
+    command: Command, kinde: LocalKinde, tmp_path: Path
+) -> None:
+    options = ("--app", rights(kinde, tmp_path), "--request", "POST /hooks")
+    _, told = explained(command, kinde.token(), *options)
+    assert last_check(told)["name"] == "webhook"
+    assert "signed and carry no token" in last_check(told)["found"]

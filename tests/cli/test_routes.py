@@ -63,8 +63,8 @@ GET      /docs/oauth2-redirect    public                      documentation
 GET      /health                  public                      Say that it lives.
 GET      /users                   read:users                  List users.
 GET      /users/{name}            read:users or admin
-GET      /orgs/{org_code}/bills   permissions read:bills;
-                                  organization {org_code}
+GET      /orgs/{org_code}/bills   organization {org_code};
+                                  permissions read:bills
 WS       /feed                    read:users
 GET      /roles                   read:roles
 WS       /roles/feed              read:roles
@@ -155,3 +155,29 @@ def test_application_that_cannot_be_had_is_one_line_and_exit_code_2(
 def test_application_of_a_factory_is_walked(address: str, command: Command, tmp_path: Path) -> None:
     module("made", f"{CLEAN}\ndef make(): return app\n", tmp_path)
     assert command("routes", address, "--check")[0] == 0
+
+
+RIGHTS = """
+from fastapi import Depends, FastAPI
+from kinde_guard import KindeGuard, require_feature, require_roles
+
+app = FastAPI(openapi_url=None)
+KindeGuard("acme.kinde.com", audience="users-api").install(app)
+needs = [Depends(require_roles("admin")), Depends(require_feature("theme", "pink"))]
+
+
+@app.get("/admin", dependencies=needs)
+async def admin() -> None: ...
+"""
+
+
+def test_json_names_roles_features_and_the_label_of_each_requirement(
+    command: Command, tmp_path: Path
+) -> None:
+    code, out, _ = command("routes", module("rights", RIGHTS, tmp_path), "--format", "json")
+    (operation,) = json.loads(out)["operations"]
+    assert code == 0
+    assert operation["requirements"] == ["roles admin", "feature theme = 'pink'"]
+    assert (operation["roles"], operation["features"]) == (["admin"], {"theme": "pink"})
+    assert (operation["scopes"], operation["rules"], operation["permissions"]) == ([], [], [])
+    assert (operation["organization"], operation["token"]) == (None, True)

@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from kinde_guard import ConfigurationError, KindeGuard
-from kinde_guard.audit.operations import posts_of, walk
+from kinde_guard.audit.guard_mounts import mounted_guards
+from kinde_guard.audit.operations import list_operations
 from kinde_guard.cli.app_loading import load_app
 from kinde_guard.cli.doctor.diagnosis import Diagnosis, Health
 from kinde_guard.cli.doctor.discovery import diagnose_clock, diagnose_discovery, discover
@@ -24,6 +25,7 @@ from kinde_guard.cli.doctor.trial_token import diagnose_token
 from kinde_guard.cli.errors import WrongUsage
 from kinde_guard.cli.network import check_network_settings
 from kinde_guard.cli.plain_text import printable
+from kinde_guard.engine import GuardEngine
 
 _MARKS = {
     Health.OK: ("ok", "green"),
@@ -55,7 +57,7 @@ def run_doctor(*, address: str | None, as_json: bool, environ: Mapping[str, str]
     return 1 if any(one.health is Health.ILL for one in found) else 0
 
 
-def _guard(address: str | None) -> KindeGuard:
+def _guard(address: str | None) -> GuardEngine:
     if address is None:
         try:
             return KindeGuard.from_env()
@@ -63,11 +65,13 @@ def _guard(address: str | None) -> KindeGuard:
             raise WrongUsage(str(error)) from error
     app = load_app(address)
     # A guard there is: load_app made sure of it.
-    posts = posts_of(app) or next(one.posts for one in walk(app) if one.posts)
-    return posts[-1].guard
+    mounts = mounted_guards(app) or next(
+        each.guards for each in list_operations(app) if each.guards
+    )
+    return mounts[-1].guard
 
 
-async def _examine(guard: KindeGuard, environ: Mapping[str, str]) -> list[Diagnosis]:
+async def _examine(guard: GuardEngine, environ: Mapping[str, str]) -> list[Diagnosis]:
     settings = guard.settings
     found = [_settings(guard)]
     revocations = await diagnose_revocations(environ)
@@ -87,7 +91,7 @@ async def _examine(guard: KindeGuard, environ: Mapping[str, str]) -> list[Diagno
     return found
 
 
-def _settings(guard: KindeGuard) -> Diagnosis:
+def _settings(guard: GuardEngine) -> Diagnosis:
     audience = guard.settings.audience
     issuers = " and ".join(guard.settings.issuers)
     if audience is None:

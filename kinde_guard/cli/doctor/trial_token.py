@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kinde_guard import GuardError, KindeGuard
+from kinde_guard import GuardError
 from kinde_guard.cli.doctor.diagnosis import Diagnosis, Health
 from kinde_guard.cli.errors import WrongUsage
+from kinde_guard.engine import GuardEngine
 
 CALLER = ("KINDE_CLIENT_ID", "KINDE_CLIENT_SECRET")
 _NAME = "token"
 
 
-async def diagnose_token(guard: KindeGuard, environ: Mapping[str, str]) -> Diagnosis:
+async def diagnose_token(guard: GuardEngine, environ: Mapping[str, str]) -> Diagnosis:
     """Ask for a token with client credentials, and have the guard verify it.
 
     Args:
@@ -44,7 +45,7 @@ class _Refused(Exception):
     """The token endpoint gave no token."""
 
 
-async def _ask(guard: KindeGuard, environ: Mapping[str, str]) -> tuple[str, str]:
+async def _ask(guard: GuardEngine, environ: Mapping[str, str]) -> tuple[str, str]:
     from kinde_guard.cli.credentials import Credentials, client_credentials  # noqa: PLC0415
     from kinde_guard.client import ClientCredentialsError  # noqa: PLC0415 - only where needed
 

@@ -10,19 +10,19 @@ from collections.abc import Mapping
 from rich.console import Console
 
 from kinde_guard import ConfigurationError, KindeGuard
-from kinde_guard.audit.operations import posts_of, walk
+from kinde_guard.audit.guard_mounts import mounted_guards
+from kinde_guard.audit.operations import list_operations
 from kinde_guard.cli.app_loading import load_app
 from kinde_guard.cli.errors import WrongUsage
 from kinde_guard.cli.explain.claims_shown import shown
-from kinde_guard.cli.explain.needs_checks import checks_of, missing_scopes, token_of
+from kinde_guard.cli.explain.needs_checks import checks_of, token_of
 from kinde_guard.cli.explain.report import Report, to_json
 from kinde_guard.cli.explain.request import Request, denials, find
 from kinde_guard.cli.explain.steps import examine
 from kinde_guard.cli.explain.table import show
 from kinde_guard.cli.explain.token_source import token_from
 from kinde_guard.cli.network import check_network_settings
-from kinde_guard.vocabulary.errors import InsufficientScope
-from kinde_guard.vocabulary.settings import Settings
+from kinde_guard.engine import GuardEngine
 
 
 def run_explain(
@@ -53,9 +53,9 @@ def run_explain(
         raise WrongUsage("--request needs --app: whose route is it?")
     check_network_settings(environ)
     raw = token_from(argument, environ)
-    request, settings = _asked(address, written_request)
+    request, guard = _asked(address, written_request)
     try:
-        report = asyncio.run(_explain(raw, settings, request))
+        report = asyncio.run(_explain(raw, guard, request))
     except ConfigurationError as error:
         # A dependency that does not fit its route; a real request would be answered with 500.
         raise WrongUsage(str(error)) from error
@@ -71,33 +71,29 @@ def run_explain(
     return 0 if report.error is None else 1
 
 
-def _asked(address: str | None, written: str | None) -> tuple[Request | None, Settings]:
+def _asked(address: str | None, written: str | None) -> tuple[Request | None, GuardEngine]:
     try:
         if address is None:
-            return None, KindeGuard.from_env().settings
+            return None, KindeGuard.from_env()
         app = load_app(address)
         request = find(app, written, address) if written is not None else None
-        posts = request.operation.posts if request else posts_of(app)
+        mounts = request.operation.guards if request else mounted_guards(app)
         # Some applications guard only what they mount.
-        posts = posts or next(one.posts for one in walk(app) if one.posts)
+        mounts = mounts or next(each.guards for each in list_operations(app) if each.guards)
     except ConfigurationError as error:
         raise WrongUsage(str(error)) from error
     except StopIteration:
         raise WrongUsage(f"{address}: no guard stands before {written}") from None
-    return request, posts[-1].guard.settings
+    return request, mounts[-1].guard
 
 
-async def _explain(raw: str, settings: Settings, request: Request | None) -> Report:
-    found = await examine(raw, settings)
+async def _explain(raw: str, guard: GuardEngine, request: Request | None) -> Report:
+    found = await examine(raw, guard.settings)
     if not found.claims:
         return Report(found, found.checks, found.error, request, None)
-    token = token_of(found)
-    refusals = await denials(request, token, settings) if request else []
-    checks = [*found.checks, *checks_of(found, request, refusals)]
-    error = found.error or next(iter(refusals), None)
-    if error is None and request and missing_scopes(request.operation.needs.rules, token.scopes):
-        # Starlette's own @requires, which refuses on its own account.
-        error = InsufficientScope(request.operation.needs.scopes)
+    denied = denials(request, token_of(found), guard) if request else []
+    checks = [*found.checks, *checks_of(found, request, denied)]
+    error = found.error or next((each.error for each in denied), None)
     return Report(found, checks, error, request, None)
 
 

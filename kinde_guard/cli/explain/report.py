@@ -8,10 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 from kinde_guard.cli.explain.checks import Check, Outcome
+from kinde_guard.cli.explain.examination import Examination
 from kinde_guard.cli.explain.needs_checks import missing_scopes, token_of
 from kinde_guard.cli.explain.request import Request
-from kinde_guard.cli.explain.steps import Examination
-from kinde_guard.vocabulary.errors import GuardError, KeysUnavailable
+from kinde_guard.requirements.requirement import scopes_of
+from kinde_guard.vocabulary.errors import GuardError, TemporarilyUnavailable
 from kinde_guard.vocabulary.settings import Settings
 
 
@@ -51,7 +52,7 @@ class Report:
         """What the guard would do with the request."""
         if self.error is None:
             return Verdict.LET_IN
-        is_outage = isinstance(self.error, KeysUnavailable)
+        is_outage = isinstance(self.error, TemporarilyUnavailable)
         return Verdict.UNDECIDED if is_outage else Verdict.REFUSED
 
     @property
@@ -95,10 +96,9 @@ def _request(request: Request | None) -> dict[str, Any] | None:
 
 def _scopes(report: Report) -> dict[str, Any]:
     granted = token_of(report.found).scopes
-    rules = report.request.operation.needs.rules if report.request else ()
-    needed = report.request.operation.needs.scopes if report.request else ()
+    requirements = report.request.operation.requirements if report.request else ()
     return {
         "found": sorted(granted),
-        "needed": list(needed),
-        "missing": list(missing_scopes(rules, granted)),
+        "needed": list(scopes_of(requirements)),
+        "missing": list(missing_scopes(requirements, granted)),
     }

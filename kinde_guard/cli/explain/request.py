@@ -1,28 +1,23 @@
 """A request that is only thought of: which operation would answer it, and what that one asks for.
 
-The route's own dependencies decide, as they would for a real request; its handler is never called.
+The route's own requirements decide, as they would for a real request; nothing of it is called.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from fastapi.dependencies.models import Dependant
-from fastapi.security import SecurityScopes
-from starlette.requests import HTTPConnection
-
-from kinde_guard import KindeGuard
-from kinde_guard.asgi.auth_state import admit
+from kinde_guard.asgi.auth_state import AuthState, set_auth_state
+from kinde_guard.asgi.public_paths import WEBSOCKET
 from kinde_guard.audit.findings import answering
-from kinde_guard.audit.operations import WEBSOCKET, Operation, routed
+from kinde_guard.audit.operations import Operation, iter_operations
 from kinde_guard.cli.errors import WrongUsage
+from kinde_guard.engine import GuardEngine
 from kinde_guard.requirements.requirement import Requirement
 from kinde_guard.verification.access_token import AccessToken
-from kinde_guard.vocabulary.errors import AccessDenied, GuardError
-from kinde_guard.vocabulary.settings import Settings
+from kinde_guard.vocabulary.errors import GuardError
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,7 @@ def find(app: object, written: str, address: str) -> Request:
         WrongUsage: it is no request, or nothing answers it.
     """
     method, path = _parsed(written)
-    operation = answering(routed(app), method, path)
+    operation = answering(iter_operations(app), method, path)
     if operation is None:
         raise WrongUsage(
             f"--request: no route answers {method} {path}; "
@@ -75,51 +70,48 @@ def _parsed(written: str) -> tuple[str, str]:
     return {"WEBSOCKET": WEBSOCKET}.get(method.upper(), method.upper()), path
 
 
-async def denials(request: Request, token: AccessToken, settings: Settings) -> list[AccessDenied]:
-    """Return why the route's dependencies would refuse a token that is good; mostly nothing.
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A requirement of a route that a token does not meet.
+
+    Attributes:
+        requirement: what is required.
+        error: what the request would be answered with.
+    """
+
+    requirement: Requirement
+    error: GuardError
+
+
+def denials(request: Request, token: AccessToken, guard: GuardEngine) -> list[Denial]:
+    """Return which requirements of the route a good token does not meet; mostly none.
 
     Args:
         request: what is asked for.
         token: the caller's.
-        settings: those of the guard.
+        guard: the one in front of the route.
+
+    Raises:
+        ConfigurationError: a requirement does not fit its route.
     """
-    connection = _connection(request, token, settings)
-    found: list[AccessDenied] = []
-    for call in _requirements(request.operation, connection):
-        try:
-            await call()
-        except AccessDenied as error:
-            found.append(error)
-        except GuardError:
-            # Without a token, which is not so here.
-            continue
-    return found
+    scope = _scope(request, token, guard)
+    requirements = request.operation.requirements
+    return [
+        Denial(each, each.rejection(requirements))
+        for each in requirements
+        if not each.is_met(token, scope)
+    ]
 
 
-def _connection(request: Request, token: AccessToken, settings: Settings) -> HTTPConnection:
+def _scope(request: Request, token: AccessToken, guard: GuardEngine) -> dict[str, Any]:
     scope: dict[str, Any] = {
         "type": "websocket" if request.method == WEBSOCKET else "http",
-        "method": "GET" if request.method == "HEAD" else request.method,
         "path": request.path,
         "path_params": request.parameters,
         "headers": [],
         "route": request.operation.route,
     }
-    # A guard of this request's own: the application's does not count it, nor tell anybody.
-    admit(scope, KindeGuard(settings.domain, audience=settings.audience), token)
-    return HTTPConnection(scope)
-
-
-def _requirements(operation: Operation, connection: HTTPConnection) -> Iterator[Callable[[], Any]]:
-    dependant = getattr(operation.route, "dependant", None)
-    for one in _descendants(dependant) if isinstance(dependant, Dependant) else ():
-        dependency: object = one.call
-        if isinstance(dependency, Requirement) and callable(dependency):
-            scopes = [*(one.parent_oauth_scopes or []), *(one.own_oauth_scopes or [])]
-            yield lambda call=dependency, names=scopes: call(connection, SecurityScopes(names))  # type: ignore[misc]
-
-
-def _descendants(dependant: Dependant) -> Iterator[Dependant]:
-    for one in dependant.dependencies:
-        yield one
-        yield from _descendants(one)
+    if request.method != WEBSOCKET:
+        scope["method"] = "GET" if request.method == "HEAD" else request.method
+    set_auth_state(scope, AuthState(guard, token))
+    return scope

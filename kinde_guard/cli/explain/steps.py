@@ -8,14 +8,13 @@ wherever the next step can still say something, so that one run shows everything
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from kinde_guard.cli.explain import wording
+from kinde_guard.cli.explain.api_keys import examine_api_key
 from kinde_guard.cli.explain.checks import Check, Outcome
+from kinde_guard.cli.explain.examination import Examination
 from kinde_guard.jose.compact_jws import CompactJws, check_signature, parse
 from kinde_guard.keys import PublicKey, RemoteKeySet
-from kinde_guard.verification.access_token import AccessToken
 from kinde_guard.verification.claims import RULES
 from kinde_guard.verification.verifier import Verifier, check_type, parse_claims
 from kinde_guard.vocabulary.errors import (
@@ -28,32 +27,15 @@ from kinde_guard.vocabulary.events import Recorder
 from kinde_guard.vocabulary.settings import Settings
 
 
-@dataclass(slots=True)
-class Examination:
-    """What became of a token.
-
-    Attributes:
-        settings: those of the guard that examined it.
-        checks: in the guard's order, as far as they could be made.
-        claims: what the token says, empty if it cannot be read.
-        token: the token as the guard gives it to a route; ``None`` if it is refused.
-        error: the guard's verdict, if it is not to let the token in.
-    """
-
-    settings: Settings
-    checks: list[Check] = field(default_factory=list)
-    claims: Mapping[str, Any] = field(default_factory=dict)
-    token: AccessToken | None = None
-    error: GuardError | None = None
-
-
 async def examine(raw: str, settings: Settings) -> Examination:
     """Take a token through every step.
 
     Args:
-        raw: the token.
+        raw: the token, or an API key where the guard accepts those: a value without a dot.
         settings: those of the guard.
     """
+    if settings.api_keys is not None and "." not in raw:
+        return await examine_api_key(raw, settings)
     key_sets = {issuer: _key_set(url, settings) for issuer, url in settings.jwks_urls.items()}
     steps = _Steps(raw, settings, key_sets)
     await steps.run()

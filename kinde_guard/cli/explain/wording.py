@@ -42,7 +42,7 @@ def malformed(raw: str, settings: Settings, reason: str) -> Check:
 def _defect(raw: str) -> tuple[str, str]:
     dots = raw.count(".")
     if raw.startswith("k_"):
-        return "a Kinde API key", "ask for an access token with client credentials"
+        return "a Kinde API key", "give the guard api_keys=ApiKeys(...), or ask for an access token"
     if any(letter.isspace() for letter in raw):
         return "white space inside of the token", "paste it on one line"
     if dots == 0:
@@ -186,6 +186,15 @@ def kinds(claims: Mapping[str, Any], _settings: Settings, _now: float, reason: s
     return Check("types", Outcome.FAILED, f"{', '.join(odd)} of another type", "text", "", reason)
 
 
+def binding(_claims: Mapping[str, Any], _settings: Settings, _now: float, reason: str) -> Check:
+    """Tell whether it is bound to a key, which its bearer would have to prove."""
+    if not reason:
+        return Check("binding", Outcome.OK, "no cnf, so it is a bearer token")
+    found = "bound to a key by cnf"
+    remedy = "ask for a token without DPoP or mutual TLS"
+    return Check("binding", Outcome.FAILED, found, "a bearer token, without cnf", remedy, reason)
+
+
 def any_rule(rule: Callable[..., None]) -> Describe:
     """Return words for a rule that this module does not know."""
 
@@ -204,6 +213,7 @@ CLAIMS: Mapping[str, Describe] = {
     "from_issuer": issuer,
     "for_audience": audience,
     "well_typed": kinds,
+    "not_bound": binding,
 }
 """Who describes which of :data:`kinde_guard.verification.claims.RULES`."""
 

@@ -1,4 +1,4 @@
-"""The command ``kinde-guard routes``: load the application, walk it, report."""
+"""The command ``kinde-guard routes``: load the application, list its operations, report."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 
 from rich.console import Console
 
-from kinde_guard.audit.findings import findings
-from kinde_guard.audit.operations import walk
+from kinde_guard.audit.findings import find_problems
+from kinde_guard.audit.operations import list_operations
 from kinde_guard.cli.app_loading import load_app
 from kinde_guard.cli.errors import WrongUsage
 from kinde_guard.cli.routes.formats import Format
@@ -31,10 +31,10 @@ def run_routes(address: str, *, check: bool, format_: Format, allow: Collection[
     """
     app = load_app(address)
     try:
-        operations = walk(app)
+        operations = list_operations(app)
     except ValueError as error:
         raise WrongUsage(f"{address}: {error}") from error
-    report = Report(operations, findings(operations, allow=allow))
+    report = Report(operations, find_problems(operations, allow=allow))
     _PRINTERS[format_](report)
     return 1 if check and report.findings else 0
 

@@ -41,24 +41,38 @@ def to_markdown(report: Report) -> str:
     ]
     if report.findings:
         lines += ["", "Findings:", ""]
-        lines += [f"- {_cell(one.says)}; {_cell(advice(one))}" for one in report.findings]
+        lines += [f"- {_cell(one.message)}; {_cell(advice(one))}" for one in report.findings]
     return "\n".join(lines)
 
 
 def _operation(one: Operation) -> dict[str, Any]:
+    documented: dict[str, Any] = {}
+    for requirement in one.requirements:
+        requirement.document(documented)
     return {
         "method": one.method,
         "path": one.path,
         "kind": one.kind.value,
         "guarded": one.is_guarded,
         "public": one.is_public,
-        "token": one.is_guarded and (not one.is_public or bool(one.needs.rules)),
-        "scopes": list(one.needs.scopes),
-        "rules": [asdict(rule) for rule in one.needs.rules if rule.names],
-        "permissions": list(one.needs.permissions),
-        "organization": one.needs.organization,
+        "token": one.is_guarded and (not one.is_public or one.requires_token),
+        "requirements": [each.label for each in one.requirements],
+        "scopes": list(one.scopes),
+        "rules": [_rule(each.alternatives) for each in one.requirements if each.scopes],
+        "permissions": documented.get("x-required-permissions", []),
+        "organization": documented.get("x-required-organization"),
+        "roles": documented.get("x-required-roles", []),
+        "features": documented.get("x-required-features", {}),
         "summary": one.summary,
     }
+
+
+def _rule(alternatives: Sequence[tuple[str, ...]]) -> dict[str, list[str]]:
+    """Return what every alternative has, and of what each has one."""
+    first, *others = alternatives
+    all_of = [name for name in first if all(name in names for names in others)]
+    named = dict.fromkeys(name for names in alternatives for name in names)
+    return {"all_of": all_of, "any_of": [name for name in named if name not in all_of]}
 
 
 def _cell(text: str) -> str:

@@ -50,13 +50,13 @@ def _cells(one: Operation, *, wide: bool, is_odd: bool) -> list[Text]:
 
 
 def _finding(finding: Finding) -> Group:
-    text = Text(f"{printable(finding.says)}\n{advice(finding)}")
+    text = Text(f"{printable(finding.message)}\n{advice(finding)}")
     return Group(Text(f"\n{finding.code}", style="bold red"), Padding(text, (0, 0, 0, 2)))
 
 
 def _verdict(report: Report) -> Text:
     operations, found = len(report.operations), len(report.findings)
-    asking = sum(one.needs.can_be_denied for one in report.operations)
+    asking = sum(one.can_deny for one in report.operations)
     public = sum(one.is_public for one in report.operations)
     text = f"\n{operations} operations: {asking} ask for scopes, {public} public; "
     text += (

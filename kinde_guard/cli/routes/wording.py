@@ -5,8 +5,6 @@ from __future__ import annotations
 from kinde_guard.audit.findings import Finding
 from kinde_guard.audit.operations import Kind, Operation
 from kinde_guard.cli.plain_text import printable
-from kinde_guard.requirements.requirement import Needs
-from kinde_guard.verification.scopes import ScopeRule
 
 PUBLIC = "public"
 TOKEN = "a token, any"  # noqa: S105 - no password
@@ -17,11 +15,13 @@ def needs_in_words(operation: Operation) -> str:
     """Return what an operation needs: its scopes, ``public``, or merely a token."""
     if not operation.is_guarded:
         return OPEN
-    if operation.needs.can_be_denied:
-        asked = "; ".join(_parts(operation.needs))
+    if operation.can_deny:
+        asked = "; ".join(
+            each.label for each in operation.requirements if each.can_deny or each.scopes
+        )
         return f"{PUBLIC}, but asks for {asked}" if operation.is_public else asked
     if operation.is_public:
-        return f"{PUBLIC}, but asks for a token" if operation.needs.rules else PUBLIC
+        return f"{PUBLIC}, but asks for a token" if operation.requires_token else PUBLIC
     return TOKEN
 
 
@@ -38,17 +38,3 @@ def advice(finding: Finding) -> str:
     if finding.code != "no_scope" or "--allow" in finding.remedy:
         return finding.remedy
     return f'{finding.remedy}; if it is intended: --allow "{printable(finding.subject)}"'
-
-
-def _parts(needs: Needs) -> list[str]:
-    parts = [_rule(rule) for rule in needs.rules if rule.names]
-    if needs.permissions:
-        parts.append(f"permissions {', '.join(needs.permissions)}")
-    if needs.organization:
-        parts.append(f"organization {{{needs.organization}}}")
-    return parts or ["the operation's own scope"]
-
-
-def _rule(rule: ScopeRule) -> str:
-    every, some = ", ".join(rule.all_of), " or ".join(rule.any_of)
-    return " and ".join(part for part in (every, some) if part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from kinde_guard.audit.operations import Operation, walk
+from kinde_guard.audit.operations import Operation, list_operations
 
 MAX_DESCRIPTION: Final = 200
 """Characters of a description in Kinde; further summaries are left out."""
@@ -44,8 +44,8 @@ def required_scopes(app: object) -> list[RequiredScope]:
         [RequiredScope(key='read:users', description='List users', routes=('GET /users',))]
     """
     operations_by_key: dict[str, list[Operation]] = {}
-    for operation in walk(app):
-        for key in operation.needs.scopes:
+    for operation in list_operations(app):
+        for key in operation.scopes:
             operations_by_key.setdefault(key, []).append(operation)
     return [_required_scope(key, operations) for key, operations in operations_by_key.items()]
 
