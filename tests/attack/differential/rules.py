@@ -140,6 +140,10 @@ def _untyped_identity(token: Anatomy) -> bool:
     return any(not isinstance(token.claims.get(name, ""), str) for name in _IDENTITIES)
 
 
+def _bound(token: Anatomy) -> bool:
+    return "cnf" in token.claims
+
+
 def _no_key_id(token: Anatomy) -> bool:
     return "kid" not in token.header
 
@@ -280,6 +284,14 @@ RULES: tuple[Rule, ...] = (
         InvalidClaim,
         BOTH,
         _untyped_identity,
+    ),
+    Rule(
+        "bound to a key of its holder",
+        "it proves nothing without the holder's key, which the guard does not ask for",
+        "RFC 9449, section 7.1; RFC 7800, section 3.1",
+        InvalidClaim,
+        BOTH,
+        _bound,
     ),
     Rule(
         "no key id, though the issuer has but one key",

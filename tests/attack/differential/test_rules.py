@@ -77,6 +77,7 @@ SAMPLES: dict[str, Callable[[Stage], str]] = {
     "meant for the issuer": lambda stage: _token(stage, aud=[AUDIENCE, ISSUER]),
     "an audience of the wrong type where any audience will do": lambda stage: _token(stage, aud=5),
     "an azp or org_code that is no string": lambda stage: _token(stage, org_code=None),
+    "bound to a key of its holder": lambda stage: _token(stage, cnf={"jkt": "x"}),
     "no key id, though the issuer has but one key": lambda stage: _token(
         stage, stage.keys.custom, {"kid": OMIT}, iss=CUSTOM_ISSUER
     ),
