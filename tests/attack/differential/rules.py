@@ -14,6 +14,7 @@ from kinde_guard import (
     GuardError,
     ImmatureToken,
     InvalidClaim,
+    InvalidSignature,
     MalformedToken,
     UnknownKey,
     WrongAudience,
@@ -64,6 +65,10 @@ def _padded(token: Anatomy) -> bool:
 
 def _another_encoding(token: Anatomy) -> bool:
     return any(document.encoding != "utf-8" for document in token.documents)
+
+
+def _unreadable_issuer(token: Anatomy) -> bool:
+    return len(token.expectation.issuers) > 1 and _another_encoding(token)
 
 
 def _repeats(token: Anatomy) -> bool:
@@ -172,6 +177,14 @@ RULES: tuple[Rule, ...] = (
         MalformedToken,
         BOTH,
         _another_encoding,
+    ),
+    Rule(
+        "JSON in another encoding, before the key of the first of several issuers",
+        "which issuer's key to try is read from the bytes; here both publish one key id",
+        "RFC 7515, section 4: UTF-8; RFC 7515, section 4.1.4: a key id is a hint",
+        InvalidSignature,
+        BOTH,
+        _unreadable_issuer,
     ),
     Rule(
         "a member twice",

@@ -61,6 +61,13 @@ SAMPLES: dict[str, Callable[[Stage], str]] = {
     "JSON in another encoding, or with a byte order mark": lambda stage: _of_text(
         stage, lambda text: text.decode().encode("utf-16")
     ),
+    "JSON in another encoding, before the key of the first of several issuers": lambda stage: (
+        compact(
+            {"alg": stage.keys.custom.alg, "kid": stage.keys.custom.kid},
+            as_bytes(claims_of(CUSTOM_ISSUER, Random(0))).decode().encode("utf-16"),
+            stage.keys.custom,
+        )
+    ),
     "a member twice": lambda stage: _of_text(stage, _with('"scope":"write:users"')),
     "NaN, Infinity, or a number that no float holds": lambda stage: _of_text(
         stage, _with('"note":NaN')
