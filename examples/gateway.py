@@ -77,6 +77,30 @@ class Node:
         found = (branch.find(segments[1:]) for branch in branches if branch)
         return next((node for node in found if node), None)
 
+    def has_other_reading(self, segments: list[str]) -> bool:
+        """Tell whether a server that ignores suffixes might meet a more literal row.
+
+        Such a server takes ``/users/export.json``, and what a slash ends, for ``/users/export``.
+        """
+        if segments[-1] == "":
+            segments = segments[:-1]
+        if not segments:
+            return False
+        first, *rest = segments
+        name = first.partition(".")[0]
+        if name != first and (node := self.literals.get(name)) and node.may_lead_to(rest):
+            return True
+        branches = (self.literals.get(first), self.parameter)
+        return any(branch.has_other_reading(rest) for branch in branches if branch and rest)
+
+    def may_lead_to(self, segments: list[str]) -> bool:
+        """Tell whether a row is met below, by segments with their suffixes or without."""
+        if not segments:
+            return bool(self.needs)
+        names = {segments[0], segments[0].partition(".")[0]}
+        branches = [*(self.literals.get(name) for name in names), self.parameter]
+        return any(branch.may_lead_to(segments[1:]) for branch in branches if branch)
+
     def need(self, method: str) -> Check | None:
         """Return what a method needs; HEAD is a GET without its body."""
         return self.needs.get(method) or (self.needs.get("GET") if method == "HEAD" else None)
@@ -184,10 +208,12 @@ HOP_BY_HOP: Final = frozenset(
     b"connection expect keep-alive proxy-authenticate proxy-authentication-info"
     b" proxy-authorization proxy-connection te trailer transfer-encoding upgrade".split()
 )
-# By these a caller could tell the upstream another sender, method or path than was checked; and
-# some servers read X_Real_IP as X-Real-IP. If yours trusts more of them, name them here.
+# By these a caller could tell the upstream another user, sender, method or path than was checked;
+# and some servers read X_Real_IP as X-Real-IP. If yours trusts more of them, name them here.
 SPOOFING: Final = re.compile(
     rb"forwarded|x-forwarded(-.*)?|x-real-ip|x-http-method(-override)?|x-method-override"
+    rb"|(x-)?(client|cluster-client|true-client)-ip|(cf|fastly|fly)-(connecting|client)-ip(v6)?"
+    rb"|x-originating-ip|x-remote-(ip|addr)|(x-)?(remote|auth-request|authenticated)-.*"
     rb"|x-original-(host|ur[il])|x-rewrite-url|.*_.*",
     re.DOTALL,
 )
@@ -261,6 +287,10 @@ class Upstream:
         target = self.url.raw_path.rstrip(b"/") + request.scope["raw_path"]
         if query := request.scope["query_string"]:
             target += b"?" + query
+        codings = ",".join(request.headers.getlist("transfer-encoding")).strip().lower()
+        if codings not in {"", "chunked"}:
+            # The server decodes chunks alone: what is inside would reach the upstream as plain.
+            raise Refused(HTTPStatus.NOT_IMPLEMENTED, "The transfer coding is not supported.")
         has_body = not {"content-length", "transfer-encoding"}.isdisjoint(request.headers)
         if not has_body:
             uploaded.set()
@@ -347,12 +377,14 @@ class Gateway:
             await refused.answer(scope, receive, send)
 
     async def _check(self, request: Request) -> None:
-        # The guard lets CORS preflights in without a token; nobody asks them about routes here.
+        # Paths that the guard's settings make public are no way past the policy.
         await require_token()(request)
         segments = path_segments(request.scope["raw_path"])
         node = self.policy.find(segments)
         if node is None:
             raise Refused(HTTPStatus.NOT_FOUND, "There is no such path.")
+        if self.policy.has_other_reading(segments):
+            raise Refused(HTTPStatus.BAD_REQUEST, "The path is ambiguous.")
         needs = node.need(request.method)
         if needs is None:
             detail = "The path does not know this method."

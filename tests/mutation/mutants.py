@@ -27,13 +27,15 @@ class Target:
 
 
 TARGETS = {
-    name: Target(f"kinde_guard/{name}.py", tuple(f"tests/core/test_{test}.py" for test in tests))
-    for name, tests in {
-        "claims": ("claims",),
-        "scopes": ("scopes",),
-        "jws": ("jws",),
-        "public_paths": ("public_paths",),
-        "path_template": ("path_template",),
+    Path(path).name: Target(
+        f"kinde_guard/{path}.py", tuple(f"tests/core/{test}.py" for test in tests)
+    )
+    for path, tests in {
+        "verification/claims": ("test_claims",),
+        "verification/scopes": ("test_scopes",),
+        "jose/compact_jws": ("test_jws",),
+        "asgi/public_paths": ("test_public_paths",),
+        "audit/path_template": ("test_path_template",),
     }.items()
 }
 

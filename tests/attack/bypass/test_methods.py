@@ -140,24 +140,25 @@ async def test_installed_guard_sees_the_method_that_the_router_sees(
     assert reached == []
 
 
-async def test_preflight_reaches_no_other_handler_than_one_for_options(
-    target: Target, tenant: Tenant
-) -> None:
-    """What a preflight reaches: the router, which has no handler for OPTIONS but the CORS one.
+async def test_preflight_without_a_token_is_refused(target: Target) -> None:
+    """The headers of a preflight, at paths of the application and at others.
 
-    Seen: pomerium, issue 78; istio/proxy, issue 651 (whether to make this exception).
+    Seen: pomerium, issue 78; istio/proxy, issue 651 (whether to make an exception).
     """
-    for path in ("/users", "/anything", "/assets/x"):
-        answer = await call(target.app, path, method="OPTIONS", headers=PREFLIGHT)
-        assert answer.status == 405
-        assert target.reached == []
+    for path in ("/users", "/anything"):
+        await target.refuses(MissingToken, path, method="OPTIONS", headers=PREFLIGHT)
+    # A public path: it reaches the router, which has no handler for OPTIONS.
+    answer = await call(target.app, "/assets/x", method="OPTIONS", headers=PREFLIGHT)
+    assert answer.status == 405
+    assert target.reached == []
 
 
-async def test_handler_for_options_that_asks_for_a_token_gets_one(
-    make_guard: MakeGuard, tenant: Tenant
+@pytest.mark.parametrize("public", [[], ["OPTIONS /*"]], ids=["guarded", "public"])
+async def test_preflight_reaches_a_handler_for_options_with_a_token_or_on_a_public_path(
+    public: list[str], make_guard: MakeGuard, tenant: Tenant
 ) -> None:
-    """A handler of the application for OPTIONS: a preflight reaches it, with no token at hand.
-    Where it asks for one, the preflight is refused like any other request.
+    """Handlers of the application for OPTIONS: a preflight is a request like any other. On a public
+    path it needs no token, unless the handler asks for one.
 
     Seen: veryfront-code, pull request 4349 (anybody can send the headers of a preflight).
     """
@@ -172,14 +173,18 @@ async def test_handler_for_options_that_asks_for_a_token_gets_one(
         reached.append(f"plain {request.user.is_authenticated}")
         return PlainTextResponse("")
 
-    make_guard().install(app)
+    make_guard(public_paths=public).install(app)
     check_refusal(await call(app, "/guarded", method="OPTIONS", headers=PREFLIGHT), MissingToken)
-    assert reached == []
-    assert (await call(app, "/plain", method="OPTIONS", headers=PREFLIGHT)).status == 200
-    assert reached == ["plain False"]
-    check_refusal(await call(app, "/plain", method="OPTIONS"), MissingToken)
-    good = await call(app, "/guarded", method="OPTIONS", headers=PREFLIGHT, token=tenant.token())
-    assert good.status == 200
+    answer = await call(app, "/plain", method="OPTIONS", headers=PREFLIGHT)
+    if public:
+        assert answer.status == 200
+    else:
+        check_refusal(answer, MissingToken)
+    assert reached == ["plain False"] * len(public)
+    for path in ("/guarded", "/plain"):
+        good = await call(app, path, method="OPTIONS", headers=PREFLIGHT, token=tenant.token())
+        assert good.status == 200
+    assert reached[len(public) :] == ["guarded", "plain True"]
 
 
 async def test_preflight_with_a_bad_token_is_refused(

@@ -107,8 +107,10 @@ async def test_token_without_a_signature_is_refused(target: Target, tenant: Tena
     JSON Web Token libraries", 2015.
     """
     header, payload, signature = tenant.token("read:users").split(".")
-    await target.refuses(InvalidSignature, token=f"{header}.{payload}.")
-    for text in (f"{header}.{payload}", f"{payload}.{signature}", f".{payload}.", f"{header}.."):
+    # An empty payload is not looked at before the signature.
+    for text in (f"{header}.{payload}.", f"{header}.."):
+        await target.refuses(InvalidSignature, token=text)
+    for text in (f"{header}.{payload}", f"{payload}.{signature}", f".{payload}."):
         await target.refuses(MalformedToken, token=text)
 
 

@@ -14,6 +14,7 @@ from kinde_guard import (
     GuardError,
     ImmatureToken,
     InvalidClaim,
+    InvalidSignature,
     MalformedToken,
     UnknownKey,
     WrongAudience,
@@ -64,6 +65,10 @@ def _padded(token: Anatomy) -> bool:
 
 def _another_encoding(token: Anatomy) -> bool:
     return any(document.encoding != "utf-8" for document in token.documents)
+
+
+def _unreadable_issuer(token: Anatomy) -> bool:
+    return len(token.expectation.issuers) > 1 and _another_encoding(token)
 
 
 def _repeats(token: Anatomy) -> bool:
@@ -140,6 +145,10 @@ def _untyped_identity(token: Anatomy) -> bool:
     return any(not isinstance(token.claims.get(name, ""), str) for name in _IDENTITIES)
 
 
+def _bound(token: Anatomy) -> bool:
+    return "cnf" in token.claims
+
+
 def _no_key_id(token: Anatomy) -> bool:
     return "kid" not in token.header
 
@@ -168,6 +177,14 @@ RULES: tuple[Rule, ...] = (
         MalformedToken,
         BOTH,
         _another_encoding,
+    ),
+    Rule(
+        "JSON in another encoding, before the key of the first of several issuers",
+        "which issuer's key to try is read from the bytes; here both publish one key id",
+        "RFC 7515, section 4: UTF-8; RFC 7515, section 4.1.4: a key id is a hint",
+        InvalidSignature,
+        BOTH,
+        _unreadable_issuer,
     ),
     Rule(
         "a member twice",
@@ -280,6 +297,14 @@ RULES: tuple[Rule, ...] = (
         InvalidClaim,
         BOTH,
         _untyped_identity,
+    ),
+    Rule(
+        "bound to a key of its holder",
+        "it proves nothing without the holder's key, which the guard does not ask for",
+        "RFC 9449, section 7.1; RFC 7800, section 3.1",
+        InvalidClaim,
+        BOTH,
+        _bound,
     ),
     Rule(
         "no key id, though the issuer has but one key",

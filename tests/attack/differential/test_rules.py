@@ -61,6 +61,13 @@ SAMPLES: dict[str, Callable[[Stage], str]] = {
     "JSON in another encoding, or with a byte order mark": lambda stage: _of_text(
         stage, lambda text: text.decode().encode("utf-16")
     ),
+    "JSON in another encoding, before the key of the first of several issuers": lambda stage: (
+        compact(
+            {"alg": stage.keys.custom.alg, "kid": stage.keys.custom.kid},
+            as_bytes(claims_of(CUSTOM_ISSUER, Random(0))).decode().encode("utf-16"),
+            stage.keys.custom,
+        )
+    ),
     "a member twice": lambda stage: _of_text(stage, _with('"scope":"write:users"')),
     "NaN, Infinity, or a number that no float holds": lambda stage: _of_text(
         stage, _with('"note":NaN')
@@ -77,6 +84,7 @@ SAMPLES: dict[str, Callable[[Stage], str]] = {
     "meant for the issuer": lambda stage: _token(stage, aud=[AUDIENCE, ISSUER]),
     "an audience of the wrong type where any audience will do": lambda stage: _token(stage, aud=5),
     "an azp or org_code that is no string": lambda stage: _token(stage, org_code=None),
+    "bound to a key of its holder": lambda stage: _token(stage, cnf={"jkt": "x"}),
     "no key id, though the issuer has but one key": lambda stage: _token(
         stage, stage.keys.custom, {"kid": OMIT}, iss=CUSTOM_ISSUER
     ),

@@ -15,10 +15,15 @@ from fastapi import Depends, FastAPI, Request, WebSocket
 from kinde_guard import (
     AccessDenied,
     AccessToken,
+    ExpiredToken,
     GuardError,
     GuardEvent,
+    ImmatureToken,
+    InvalidClaim,
     KindeGuard,
     MissingToken,
+    WrongAudience,
+    WrongIssuer,
     require_org,
     require_permissions,
     require_scopes,
@@ -38,6 +43,11 @@ from tests.core.exchange import call, connect, lifespan
 from tests.mint import KeyServer, SigningKey, Tenant
 
 pytestmark = pytest.mark.anyio
+
+#: The claims that say which client, which token and which organization, in log lines and events.
+IDS = {"azp", "jti", "org_code"}
+#: The refusals of tokens whose signature is right, and whose claims could be read.
+SIGNED = (ExpiredToken, ImmatureToken, InvalidClaim, WrongIssuer, WrongAudience, AccessDenied)
 
 EVERY_OUTCOME = pytest.mark.parametrize(("outcome", "make"), [*OUTCOMES.values()], ids=[*OUTCOMES])
 
@@ -79,9 +89,19 @@ class Stage:
     def told(self) -> list[str]:
         """Return what the guard and its application tell besides their answers."""
         return [
-            *(repr(self.events), repr(self.guard), repr(self.guard.stats)),
-            *(repr(self.guard.settings), json.dumps(self.app.openapi())),
+            *(repr(self.guard), repr(self.guard.stats), repr(self.guard.settings)),
+            json.dumps(self.app.openapi()),
         ]
+
+    def check(self, marks: Marks, logs: Logs, outcome: Outcome, *shown: str) -> None:
+        """Fail if a mark shows in an answer, or in anything that is told.
+
+        Events and log lines name the client and the token where the signature was right.
+        """
+        marks.check(*shown, *self.told())
+        named = IDS if outcome is None or issubclass(outcome, SIGNED) else set()
+        for text in (logs.text, repr(self.events)):
+            assert {*marks.found_in(text)} <= named
 
 
 MakeStage = Callable[..., Stage]
@@ -138,11 +158,11 @@ async def test_request_shows_nowhere(
         if outcome:
             assert answer.json["reason"] == outcome.reason
             assert stage.guard.stats.rejected == {outcome.reason: number + 1}
-        load.marks.check(answer.text, logs.text, *stage.told())
+        stage.check(load.marks, logs, outcome, answer.text)
     answer = await call(stage.app, "/open/who", **request_of(load, make))
     let_in = outcome is None or issubclass(outcome, (AccessDenied, MissingToken))
     assert answer.status == (200 if let_in else answer.json["status"])
-    load.marks.check(answer.text, logs.text, *stage.told())
+    stage.check(load.marks, logs, outcome, answer.text)
 
 
 @EVERY_OUTCOME
@@ -162,7 +182,7 @@ async def test_handshake_shows_nowhere(
         talk = await connect(stage.app, path, denial=denial, **request)
         assert talk.accepted == (outcome is None)
         shown = talk.denial.text if talk.denial else ""
-        load.marks.check(shown, repr(talk), logs.text, *stage.told())
+        stage.check(load.marks, logs, outcome, shown, repr(talk))
 
 
 async def told_by(guard: KindeGuard, raw: str | bytes) -> str:
@@ -183,7 +203,7 @@ async def test_error_carries_nothing(
     for value in made if isinstance(made, list) else [made]:
         raw = value.partition(" ")[2]
         for text in (raw, raw.encode("latin-1")):
-            load.marks.check(await told_by(stage.guard, text), logs.text)
+            stage.check(load.marks, logs, outcome, await told_by(stage.guard, text))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +238,7 @@ async def test_outage_shows_nothing_of_the_request_nor_of_the_key_server(
     assert answer.status == 503
     told = await told_by(stage.guard, load.token())
     assert "keys" in told or "verified" in told
-    load.marks.check(answer.text, told, logs.text, *stage.told())
+    load.marks.check(answer.text, told, logs.text, repr(stage.events), *stage.told())
 
 
 def _marked(fault: Any, mark: str) -> Any:
@@ -250,6 +270,7 @@ async def test_material_of_a_key_that_is_passed_over_shows_nowhere(
     await stage.guard.verify(load.token())
     assert logs.text.count("passed over") >= 8
     mark.check(logs.text, *stage.told())
+    assert {*mark.found_in(repr(stage.events))} <= IDS
 
 
 async def test_observer_that_fails_tells_nothing(
@@ -264,7 +285,7 @@ async def test_observer_that_fails_tells_nothing(
     await guard.verify(load.token())
     await told_by(guard, load.token(exp=1))
     assert "the observer failed" in logs.text
-    load.marks.check(logs.text)
+    assert {*load.marks.found_in(logs.text)} <= IDS
 
 
 async def test_failing_handler_shows_nothing_of_the_token(

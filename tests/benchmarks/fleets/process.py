@@ -77,7 +77,7 @@ class Process:
     def _until_fetch(self) -> float:
         """Return the seconds until a request could next cause a fetch."""
         now = self.clock()
-        allowed = self.keys._retry_at
+        allowed = now + self.keys._pause_left(now)
         if not self.good:
             return max(0.0, allowed - now)
         due = self.good[-1] + self.max_age

@@ -45,7 +45,7 @@ class Policy:
         if self.jitter:
             yield
         else:
-            with patch("kinde_guard.keys.remote.random.uniform", lambda _, high: high):
+            with patch("kinde_guard.keys.backoff.random.uniform", lambda _, high: high):
                 yield
 
 

@@ -92,9 +92,22 @@ def test_hop_by_hop_headers_and_those_that_connection_names_do_not_pass(
         "X-Original-URL: /users/admin/keys",
         "X-Original-URI: /users/admin/keys",
         "X-Rewrite-URL: /users/admin/keys",
+        "X-Client-IP: 10.0.0.1",
+        "Client-IP: 10.0.0.1",
+        "True-Client-IP: 10.0.0.1",
+        "X-Cluster-Client-IP: 10.0.0.1",
+        "CF-Connecting-IP: 10.0.0.1",
+        "Fastly-Client-IP: 10.0.0.1",
+        "X-Originating-IP: 10.0.0.1",
+        "X-Remote-Addr: 10.0.0.1",
+        "Remote-User: admin",
+        "Remote-Groups: admins",
+        "X-Remote-User: admin",
+        "X-Auth-Request-Email: admin@acme.example",
+        "X-Authenticated-User: admin",
     ],
 )
-def test_header_that_claims_another_sender_method_or_path_does_not_pass(
+def test_header_that_claims_another_user_sender_method_or_path_does_not_pass(
     url: str, api: InternalApi, kinde: LocalKinde, header: str
 ) -> None:
     send(url, kinde, f"{header}\r\nConnection: close\r\n\r\n".encode())
@@ -194,6 +207,25 @@ def test_chunked_body_that_also_claims_a_length_is_forwarded_as_chunked_only(
     (received,) = api.received
     assert (received.body, received.values("content-length")) == (smuggled, [])
     assert received.values("transfer-encoding") == ["chunked"]
+
+
+@pytest.mark.parametrize(
+    "codings",
+    [
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: identity, chunked",
+        "Transfer-Encoding: chunked, chunked",
+    ],
+)
+def test_transfer_coding_besides_chunked_is_refused_and_goes_nowhere(
+    url: str, api: InternalApi, kinde: LocalKinde, codings: str
+) -> None:
+    framing = f"{codings}\r\nConnection: close\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    answer = send(url, kinde, framing.encode(), method=b"POST")
+    # A server may refuse it by itself, with 400 or 501.
+    assert answer[:13] in {b"HTTP/1.1 501 ", b"HTTP/1.1 400 "}
+    assert api.received == []
 
 
 def test_body_of_a_get_is_forwarded(url: str, api: InternalApi, kinde: LocalKinde) -> None:

@@ -151,6 +151,12 @@ def test_method_of_no_row_is_a_405_that_names_the_others(
 @pytest.mark.parametrize(
     "path",
     [
+        # The upstream may take a suffix off, and meet the row of /users/me or /users/admin/keys.
+        "/users/me.json",
+        "/users/me.",
+        "/users/me.tar.gz",
+        "/users/admin.json/keys",
+        "/users/me.json/roles",
         # Dot segments, however they are written.
         "/users/..",
         "/users/../users",
@@ -211,6 +217,21 @@ def test_ambiguous_path_is_a_400_and_goes_nowhere(
     assert (answer.status_code, answer.json()) == (400, AMBIGUOUS)
     assert answer.headers["content-type"] == "application/problem+json"
     assert api.received == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/reports/export.json", "/reports/export.json/", "/reports/a.json"]
+)
+def test_suffix_that_hides_a_stricter_literal_row_is_no_way_past_it(
+    tmp_path: Path, path: str
+) -> None:
+    rows = (
+        "GET,/reports/export,export:all\nGET,/reports/{id},read:one\nGET,/reports/{id}/,read:one\n"
+    )
+    root = policy(tmp_path, f"method,path,scope\n{rows}")
+    segments = path.split("/")[1:]
+    assert root.find(segments) is not None
+    assert root.has_other_reading(segments) == ("export" in path)
 
 
 @pytest.mark.parametrize("path", ["/users/%ff", "/users/%c0%af", "/users/%c0%ae%c0%ae"])
