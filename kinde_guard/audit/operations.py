@@ -60,6 +60,7 @@ class Operation:
         guards: the guards in front of it, from the outside in.
         summary: what it does, in the words of its route.
         route: what routes it; holds the dependencies.
+        asked_path: the path of the request that it answers, where it was looked up for one.
     """
 
     method: str
@@ -69,6 +70,7 @@ class Operation:
     guards: GuardMounts
     summary: str = ""
     route: Any = field(default=None, repr=False, compare=False)
+    asked_path: str | None = None
 
     @property
     def path(self) -> str:
@@ -79,6 +81,19 @@ class Operation:
     def name(self) -> str:
         """Method and path, as a person writes them."""
         return f"{self.method} {self.path}"
+
+    def serves(self, method: str) -> bool:
+        """Tell whether it answers requests of a method.
+
+        Starlette's routes and static files answer HEAD as they answer GET; FastAPI's routes do not.
+
+        Args:
+            method: an HTTP method in capitals, or ``WS``.
+        """
+        if method == "HEAD" and self.method == "GET":
+            methods = getattr(self.route, "methods", None)
+            return methods is None or "HEAD" in methods
+        return self.method in {ANY, method}
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -103,14 +118,14 @@ class Operation:
     @property
     def is_public(self) -> bool:
         """Whether every guard in front of it lets it pass without a token."""
-        return self.is_guarded and all(
-            guard.is_public(self.method, self.path) for guard in self.guards
-        )
+        path = self.asked_path or self.path
+        return self.is_guarded and all(guard.is_public(self.method, path) for guard in self.guards)
 
     @property
     def is_unverified(self) -> bool:
         """Whether a guard in front of it looks at no credential there."""
-        return any(guard.is_unverified(self.method, self.path) for guard in self.guards)
+        path = self.asked_path or self.path
+        return any(guard.is_unverified(self.method, path) for guard in self.guards)
 
 
 def list_operations(app: object) -> tuple[Operation, ...]:
