@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from kinde_guard.asgi.fastapi_routes import (
     dependant_of,
+    dependency_overrides,
     iter_routes,
     low_priority_routes,
     serves_docs,
@@ -26,7 +27,7 @@ from kinde_guard.asgi.public_paths import WEBSOCKET
 from kinde_guard.audit.guard_mounts import GuardMount, unwrapped
 from kinde_guard.audit.path_template import PathTemplate
 from kinde_guard.requirements.requirement import SecurityScopesRequirement, scopes_of
-from kinde_guard.requirements.route import Requirements, for_operation, requirements_of
+from kinde_guard.requirements.route import Requirements, for_operation, requirements_served
 from kinde_guard.webhooks import webhook_dependency
 
 ANY = "ANY"
@@ -205,7 +206,8 @@ def _route(
 
 def _requirements(context: Any, method: str) -> Requirements:  # noqa: ANN401
     dependant = dependant_of(context)
-    requirements = () if dependant is None else requirements_of(dependant)
+    overrides = dependency_overrides(context)
+    requirements = () if dependant is None else requirements_served(dependant, overrides)
     if requirements and method not in {WEBSOCKET, ANY}:
         requirements = for_operation(requirements, method, context.path_format)
     required = _starlette_scopes(context.endpoint)
@@ -248,7 +250,8 @@ def _frontends(router: Router, prefix: str, guards: GuardMounts) -> Iterator[Ope
     for group in low_priority_routes(router):
         path = prefix + getattr(group, "frontend_prefix", "")
         dependant = dependant_of(group)
-        requirements = () if dependant is None else requirements_of(dependant)
+        overrides = dependency_overrides(group)
+        requirements = () if dependant is None else requirements_served(dependant, overrides)
         for route in getattr(getattr(group, "original_route", group), "routes", ()):
             template = _template(f"{path}{route.path.rstrip('/')}/{{path:path}}")
             yield Operation("GET", template, Kind.STATIC, requirements, guards, "", group)

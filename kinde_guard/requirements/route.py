@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from kinde_guard.asgi.fastapi_routes import (
+    dependant_for,
     dependant_of,
     dependency_overrides,
     iter_routes,
@@ -87,6 +88,16 @@ def requirements_of(dependant: Dependant, overrides: Overrides | None = None) ->
     return tuple(dict.fromkeys(_iter_requirements(dependant, overrides or {})))
 
 
+def requirements_served(dependant: Dependant, overrides: Overrides) -> Requirements:
+    """Return what a route requires as it is served, where dependencies may be overridden.
+
+    Args:
+        dependant: the dependencies of the route.
+        overrides: dependencies that are replaced by others, which are looked into.
+    """
+    return tuple(dict.fromkeys(_iter_served(dependant, overrides, ())))
+
+
 def requirements_of_request(scope: Scope) -> Requirements:
     """Return what the route that handles a request requires; nothing if it is not FastAPI's.
 
@@ -115,6 +126,20 @@ def _iter_requirements(dependant: Dependant, overrides: Overrides) -> Iterator[R
         if isinstance(call, Requirement):
             yield from with_security(call, security_scopes(dependency))
         yield from _iter_requirements(dependency, overrides)
+
+
+def _iter_served(
+    dependant: Dependant, overrides: Overrides, inherited: tuple[str, ...]
+) -> Iterator[Requirement]:
+    for dependency in dependant.dependencies:
+        call = overrides.get(dependency.call, dependency.call) if dependency.call else None
+        names = (*inherited, *security_scopes(dependency))
+        if isinstance(call, Requirement):
+            yield from with_security(call, names)
+        if call is None or call is dependency.call:
+            yield from _iter_served(dependency, overrides, inherited)
+        else:
+            yield from _iter_served(dependant_for(call), overrides, names)
 
 
 def with_security(requirement: Requirement, names: Sequence[str]) -> Requirements:

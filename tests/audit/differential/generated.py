@@ -70,8 +70,9 @@ ANYWHERE: tuple[Callable[[], Any], ...] = (
 )
 OVERRIDABLE = (
     require_scopes("read:a"),
+    require_any_scope("read:b", "read:c"),
     require_roles("admin"),
-    require_token(),
+    require_permissions("p:a"),
     current_token,
 )
 
@@ -209,10 +210,9 @@ class Generator:
         return app
 
     def _override(self, app: FastAPI) -> None:
-        replaced = self._random.choice(OVERRIDABLE)
-        app.dependency_overrides[replaced] = self._random.choice(
-            [lambda: None, require_scopes("read:z"), _nested]
-        )
+        choices = [lambda: None, require_scopes("read:z"), _nested]
+        for replaced in self._random.sample(OVERRIDABLE, 2):
+            app.dependency_overrides[replaced] = self._random.choice(choices)
 
     def _starlette(self, depth: int, prefix: str) -> Starlette:
         app = Starlette()
