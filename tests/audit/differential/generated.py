@@ -86,7 +86,7 @@ def requests() -> list[tuple[str, str]]:
     """Return every request that is made of an application: method, or ``WS``, and path."""
     prefixes = ("", *PREFIXES, "/m/m", "/r/r")
     paths = dict.fromkeys(f"{prefix}{concrete(path)}" for prefix in prefixes for path in PATHS)
-    extra = ("/help", "/schema.json", "/m/schema.json", "/docs/oauth2-redirect")
+    extra = ("/help", "/v1.json", "/m/v1.json", "/docs/oauth2-redirect")
     return [(method, path) for path in (*paths, *extra) for method in (*METHODS, "WS")]
 
 
@@ -194,7 +194,7 @@ class Generator:
         app = FastAPI(
             docs_url=self._random.choice(["/docs", "/docs", "/", None, "/help"]),
             redoc_url=None if self._rarely() else "/redoc",
-            openapi_url=self._random.choice(["/openapi.json", "/openapi.json", "/schema.json", None]),
+            openapi_url=self._random.choice(["/openapi.json", "/openapi.json", "/v1.json", None]),
             dependencies=self._dependencies() if self._rarely() else [],
         )
         self._documented.append((prefix, app))
