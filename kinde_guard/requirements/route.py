@@ -23,7 +23,11 @@ from kinde_guard.asgi.fastapi_routes import (
     matched_route,
     security_scopes,
 )
-from kinde_guard.requirements.requirement import Requirement, SecurityScopesRequirement
+from kinde_guard.requirements.requirement import (
+    Requirement,
+    SecurityScopesRequirement,
+    SelfDocumenting,
+)
 from kinde_guard.verification.scopes import scope_names
 
 Requirements = tuple[Requirement, ...]
@@ -39,12 +43,14 @@ class GuardedRoute:
         methods: its HTTP methods, in capitals.
         requirements: what it requires, whatever the method.
         documented: whether it stands in the OpenAPI document.
+        documenting: dependencies besides the requirements that add to its description there.
     """
 
     path: str
     methods: frozenset[str]
     requirements: Requirements
     documented: bool = True
+    documenting: tuple[SelfDocumenting, ...] = ()
 
     def requirements_for(self, method: str) -> Requirements:
         """Return what it requires for one method.
@@ -75,6 +81,7 @@ def guarded_routes(routes: Sequence[BaseRoute]) -> Iterator[GuardedRoute]:
                 methods=frozenset(context.methods),
                 requirements=requirements_of(dependant),
                 documented=bool(getattr(context, "include_in_schema", True)),
+                documenting=tuple(dict.fromkeys(_iter_documenting(dependant))),
             )
 
 
@@ -86,6 +93,14 @@ def requirements_of(dependant: Dependant, overrides: Overrides | None = None) ->
         overrides: dependencies that are replaced by others, which are not looked into.
     """
     return tuple(dict.fromkeys(_iter_requirements(dependant, overrides or {})))
+
+
+def _iter_documenting(dependant: Dependant) -> Iterator[SelfDocumenting]:
+    for dependency in dependant.dependencies:
+        call: object = dependency.call
+        if isinstance(call, SelfDocumenting) and not isinstance(call, Requirement):
+            yield call
+        yield from _iter_documenting(dependency)
 
 
 def requirements_served(dependant: Dependant, overrides: Overrides) -> Requirements:
