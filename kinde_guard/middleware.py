@@ -12,6 +12,7 @@ from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinde_guard.asgi.auth_state import AuthState, set_auth_state
@@ -24,9 +25,14 @@ from kinde_guard.asgi.websocket_expiry import CloseOnExpiry
 from kinde_guard.engine import GuardEngine
 from kinde_guard.openapi import document_mounted
 from kinde_guard.requirements.before_body import may_have_body, serve_deciding_before_body
-from kinde_guard.requirements.before_routing import needed_scopes, scopes_supported
+from kinde_guard.requirements.before_routing import (
+    needed_scopes,
+    scopes_of_wrappers,
+    scopes_supported,
+)
 from kinde_guard.requirements.operation_collisions import check_operation_scopes
 from kinde_guard.verification.access_token import AccessToken
+from kinde_guard.vocabulary import checks
 from kinde_guard.vocabulary.errors import GuardError, MissingToken
 from kinde_guard.vocabulary.extensions import Credential
 
@@ -51,6 +57,9 @@ class KindeGuardMiddleware:
         documented: the application whose docs are public paths too, and whose OpenAPI document
             tells what the guard requires; ``guard.install`` gives it.
 
+    Raises:
+        ConfigurationError: something among ``public_paths`` is no public path.
+
     Source: RFC 6750; ASGI specification, "HTTP & WebSocket" and "Lifespan Protocol".
 
     Example:
@@ -73,7 +82,7 @@ class KindeGuardMiddleware:
         self.guard = guard
         self.public_paths = (
             *guard.settings.public_paths,
-            *public_paths,
+            *_checked(public_paths),
             *docs_public_paths(documented, guard.settings),
         )
         self._public = PublicPaths(self.public_paths)
@@ -82,7 +91,7 @@ class KindeGuardMiddleware:
         # Starlette's own answers every rejection that is raised inside of it.
         self._answers_rejections = isinstance(app, ExceptionMiddleware)
         self._wrapped = unwrap(app)
-        self._application = documented or self._wrapped
+        self._application: object = documented or self._wrapped
         self._metadata = resource_metadata(guard, self._scopes_supported)
         if documented is not None:
             document_mounted(documented, guard, self._public)
@@ -93,6 +102,7 @@ class KindeGuardMiddleware:
             await self._lifespan(scope, receive, send)
             return
         if self._metadata is not None and self._metadata.matches(scope):
+            self._application = self._guarded_application(scope)
             await self._metadata.answer(scope, receive, send)
             return
         guard = self.guard
@@ -138,8 +148,15 @@ class KindeGuardMiddleware:
         return paths.matches(request_method(scope), route_path(scope))
 
     def _state(self, scope: Scope, token: AccessToken | None) -> AuthState:
-        application = scope.get("app") or self._wrapped
-        return AuthState(self.guard, token, application, scope.get("starlette.exception_handlers"))
+        handlers = scope.get("starlette.exception_handlers")
+        return AuthState(self.guard, token, self._guarded_application(scope), handlers)
+
+    def _guarded_application(self, scope: Scope) -> object:
+        # Added to an application, the middleware wraps no more than its router.
+        wrapped, app = self._wrapped, scope.get("app")
+        if isinstance(wrapped, Router):
+            return app if getattr(app, "router", None) is wrapped else wrapped
+        return wrapped if isinstance(wrapped, Starlette) else app or wrapped
 
     async def _serve_http(
         self, state: AuthState, scope: Scope, receive: Receive, send: Send
@@ -206,16 +223,17 @@ class KindeGuardMiddleware:
         # RFC 9728 clients learn from it what to ask for; a look-up is worth it for them alone.
         if self._metadata is None or not isinstance(error, MissingToken):
             return None
-        names = needed_scopes(self._application, request_method(scope), route_path(scope))
+        application = self._guarded_application(scope)
+        names = needed_scopes(application, request_method(scope), route_path(scope))
         return " ".join(names) or None
 
     def _scopes_supported(self) -> set[str]:
-        return scopes_supported(self._application)
+        return scopes_supported(self._application) | scopes_of_wrappers(self.app)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         startup = [await receive()]
         try:
-            check_operation_scopes(scope.get("app"))
+            check_operation_scopes(self._guarded_application(scope))
             await self.guard.start()
         except Exception as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
@@ -231,3 +249,9 @@ class KindeGuardMiddleware:
             await send(message)
 
         await self.app(scope, receive_again, send_and_close)
+
+
+def _checked(public_paths: Iterable[str]) -> tuple[str, ...]:
+    # A str would be taken for its characters, of which "/" is a path.
+    given = public_paths if isinstance(public_paths, str) else tuple(public_paths)
+    return checks.paths("public_paths", given)

@@ -154,6 +154,8 @@ class _Completion:
         )
 
     def _complete_operation(self, operation: _Schema, route: GuardedRoute, method: str) -> None:
+        for dependency in route.documenting:
+            dependency.document(operation)
         requirements = route.requirements_for(method)
         is_public = self._is_public(method, route.path)
         if is_public and not requirements:
@@ -245,24 +247,45 @@ def _operations(schema: _Schema, route: GuardedRoute) -> Iterable[tuple[str, _Sc
     return [(method, path[method.lower()]) for method in methods]
 
 
-def _response(description: str, header: str, meaning: str) -> _Schema:
-    return {
-        "description": description,
-        "headers": {header: {"description": meaning, "schema": {"type": "string"}}},
-        "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM_SCHEMA}"}}},
-    }
+def rejection_response(status: str, description: str) -> _Schema:
+    """Return the Response Object of a rejection.
+
+    Args:
+        status: 401 and 403 have a challenge, 429 and 503 tell when to try again.
+        description: what the status means.
+
+    Source: OpenAPI 3.1.1, "Response Object".
+
+    Example:
+        >>> rejection_response("413", "Too large.")["content"]
+        {'application/problem+json': {'schema': {'$ref': '#/components/schemas/GuardProblem'}}}
+    """
+    header = _HEADERS.get(status)
+    response: _Schema = {"description": description}
+    if header is not None:
+        name, meaning = header
+        described = {"description": meaning, "schema": {"type": "string"}}
+        response["headers"] = {name: described}
+    schema = {"$ref": f"#/components/schemas/{PROBLEM_SCHEMA}"}
+    return {**response, "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
 _CHALLENGE = ("WWW-Authenticate", "The challenge of RFC 6750.")
 _RETRY_AFTER = ("Retry-After", "Seconds to wait.")
 
-_RESPONSES: _Schema = {
-    "401": _response("The credential is missing or not valid", *_CHALLENGE),
-    "403": _response("The credential does not allow this request", *_CHALLENGE),
-    "503": _response("Credentials cannot be verified at the moment", *_RETRY_AFTER),
+_HEADERS = {"401": _CHALLENGE, "403": _CHALLENGE, "429": _RETRY_AFTER, "503": _RETRY_AFTER}
+
+_MEANINGS = {
+    "401": "The credential is missing or not valid",
+    "403": "The credential does not allow this request",
+    "503": "Credentials cannot be verified at the moment",
 }
 
-_TOO_MANY_UNKNOWN_KEYS = _response("Too many unknown API keys were presented", *_RETRY_AFTER)
+_RESPONSES: _Schema = {
+    status: rejection_response(status, meaning) for status, meaning in _MEANINGS.items()
+}
+
+_TOO_MANY_UNKNOWN_KEYS = rejection_response("429", "Too many unknown API keys were presented")
 
 
 def _problem(members: _Schema, *, is_3_0: bool) -> _Schema:

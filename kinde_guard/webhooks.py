@@ -11,6 +11,7 @@ Source: Kinde, "About webhooks"; RFC 7515; RFC 8725, section 3.12.
 
 # No "from __future__ import annotations": FastAPI before 0.126 resolves the annotations of a
 # dependency that is an object as query parameters then.
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +25,9 @@ from kinde_guard.asgi.auth_state import find_auth_state
 from kinde_guard.engine import GuardEngine
 from kinde_guard.jose.compact_jws import CompactJws, check_signature, parse
 from kinde_guard.jose.strict_json import parse_object_or_none
+from kinde_guard.openapi import rejection_response
 from kinde_guard.requirements.dependency import reject
+from kinde_guard.requirements.requirement import SelfDocumenting
 from kinde_guard.vocabulary.checks import seconds
 from kinde_guard.vocabulary.errors import GuardError, InvalidToken, UnsupportedAlgorithm
 
@@ -113,7 +116,7 @@ class WebhookEvent:
     webhook_id: str | None = None
 
 
-class WebhookDependency:
+class WebhookDependency(SelfDocumenting):
     """A dependency that reads, verifies and gives a webhook event.
 
     Args:
@@ -147,6 +150,16 @@ class WebhookDependency:
         seconds(0, above=True)("max_age", max_age)
         self.guard = guard
         self._max_age = max_age
+
+    def document(self, operation: dict[str, Any]) -> None:
+        """Add the body and the refusals to an operation of the OpenAPI document.
+
+        What the application declared itself is kept.
+        """
+        operation.setdefault("requestBody", copy.deepcopy(dict(self.request_body)))
+        responses = operation.setdefault("responses", {})
+        for status, meaning in self.responses.items():
+            responses.setdefault(status, rejection_response(status, meaning))
 
     async def __call__(self, request: Request) -> WebhookEvent:
         """Return the event that a request brings.

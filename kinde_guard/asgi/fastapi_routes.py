@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi import FastAPI, routing
 from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_dependant
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import Scope
@@ -67,6 +68,11 @@ def dependant_of(route: object) -> Dependant | None:
     """Return the dependencies of a route; ``None`` if it is not a route of FastAPI."""
     dependant = getattr(route, "dependant", None)
     return dependant if isinstance(dependant, Dependant) else None
+
+
+def dependant_for(call: Callable[..., Any]) -> Dependant:
+    """Return the dependencies of a callable that overrides a dependency."""
+    return get_dependant(path="/", call=call)
 
 
 def security_scopes(dependant: Dependant) -> tuple[str, ...]:

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
-from kinde_guard.asgi.public_paths import WEBSOCKET, PublicPaths
+from kinde_guard.asgi.public_paths import PublicPaths
 from kinde_guard.audit.guard_mounts import GuardMount
 from kinde_guard.audit.operations import ANY, Kind, Operation, list_operations
 from kinde_guard.audit.scope_names import are_alike
@@ -216,16 +216,17 @@ def _covers(public: str, mount: GuardMount, operation: Operation) -> bool:
 
 
 def answering(operations: Iterable[Operation], method: str, path: str) -> Operation | None:
-    """Return the operation that answers a request; ``None`` if none does.
+    """Return the operation that answers a request, for its method and path; ``None`` if none does.
 
     Args:
         operations: those of :func:`~.operations.iter_operations`, in order.
         method: an HTTP method in capitals, or ``WS``.
         path: the path of the request, percent-decoded, from the root of the application.
     """
-    methods = {ANY, method, "GET" if method == "HEAD" else method}
     for operation in operations:
-        if operation.method in methods and operation.template.match(path) is not None:
-            static = method == WEBSOCKET and operation.kind is Kind.STATIC
-            return None if static or operation.kind is Kind.UNMATCHED_MOUNT else operation
+        if operation.serves(method) and operation.template.match(path) is not None:
+            if operation.kind is Kind.UNMATCHED_MOUNT:
+                return None
+            # A public path may be for this method alone, or name one path of the template.
+            return replace(operation, method=method, asked_path=path)
     return None

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from kinde_guard.asgi.fastapi_routes import (
     dependant_of,
+    dependency_overrides,
     iter_routes,
     low_priority_routes,
     serves_docs,
@@ -26,7 +27,7 @@ from kinde_guard.asgi.public_paths import WEBSOCKET
 from kinde_guard.audit.guard_mounts import GuardMount, unwrapped
 from kinde_guard.audit.path_template import PathTemplate
 from kinde_guard.requirements.requirement import SecurityScopesRequirement, scopes_of
-from kinde_guard.requirements.route import Requirements, for_operation, requirements_of
+from kinde_guard.requirements.route import Requirements, for_operation, requirements_served
 from kinde_guard.webhooks import webhook_dependency
 
 ANY = "ANY"
@@ -60,6 +61,7 @@ class Operation:
         guards: the guards in front of it, from the outside in.
         summary: what it does, in the words of its route.
         route: what routes it; holds the dependencies.
+        asked_path: the path of the request that it answers, where it was looked up for one.
     """
 
     method: str
@@ -69,6 +71,7 @@ class Operation:
     guards: GuardMounts
     summary: str = ""
     route: Any = field(default=None, repr=False, compare=False)
+    asked_path: str | None = None
 
     @property
     def path(self) -> str:
@@ -79,6 +82,19 @@ class Operation:
     def name(self) -> str:
         """Method and path, as a person writes them."""
         return f"{self.method} {self.path}"
+
+    def serves(self, method: str) -> bool:
+        """Tell whether it answers requests of a method.
+
+        Starlette's routes and static files answer HEAD as they answer GET; FastAPI's routes do not.
+
+        Args:
+            method: an HTTP method in capitals, or ``WS``.
+        """
+        if method == "HEAD" and self.method == "GET":
+            methods = getattr(self.route, "methods", None)
+            return methods is None or "HEAD" in methods
+        return self.method in {ANY, method}
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -103,14 +119,14 @@ class Operation:
     @property
     def is_public(self) -> bool:
         """Whether every guard in front of it lets it pass without a token."""
-        return self.is_guarded and all(
-            guard.is_public(self.method, self.path) for guard in self.guards
-        )
+        path = self.asked_path or self.path
+        return self.is_guarded and all(guard.is_public(self.method, path) for guard in self.guards)
 
     @property
     def is_unverified(self) -> bool:
         """Whether a guard in front of it looks at no credential there."""
-        return any(guard.is_unverified(self.method, self.path) for guard in self.guards)
+        path = self.asked_path or self.path
+        return any(guard.is_unverified(self.method, path) for guard in self.guards)
 
 
 def list_operations(app: object) -> tuple[Operation, ...]:
@@ -190,7 +206,8 @@ def _route(
 
 def _requirements(context: Any, method: str) -> Requirements:  # noqa: ANN401
     dependant = dependant_of(context)
-    requirements = () if dependant is None else requirements_of(dependant)
+    overrides = dependency_overrides(context)
+    requirements = () if dependant is None else requirements_served(dependant, overrides)
     if requirements and method not in {WEBSOCKET, ANY}:
         requirements = for_operation(requirements, method, context.path_format)
     required = _starlette_scopes(context.endpoint)
@@ -233,7 +250,8 @@ def _frontends(router: Router, prefix: str, guards: GuardMounts) -> Iterator[Ope
     for group in low_priority_routes(router):
         path = prefix + getattr(group, "frontend_prefix", "")
         dependant = dependant_of(group)
-        requirements = () if dependant is None else requirements_of(dependant)
+        overrides = dependency_overrides(group)
+        requirements = () if dependant is None else requirements_served(dependant, overrides)
         for route in getattr(getattr(group, "original_route", group), "routes", ()):
             template = _template(f"{path}{route.path.rstrip('/')}/{{path:path}}")
             yield Operation("GET", template, Kind.STATIC, requirements, guards, "", group)

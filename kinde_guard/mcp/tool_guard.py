@@ -110,6 +110,11 @@ class ToolGuardMiddleware:
         self.app = app
         self.guard = guard
 
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Every scope that a tool needs, for ``scopes_supported``."""
+        return self.guard.scopes
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http" or scope["method"] in _WITHOUT_MESSAGES:

@@ -41,6 +41,20 @@ def scopes_supported(app: object) -> set[str]:
     return names
 
 
+def scopes_of_wrappers(app: object) -> set[str]:
+    """Return every scope that middleware around an application, wrapped by hand, requires.
+
+    Args:
+        app: the outermost middleware.
+    """
+    names: set[str] = set()
+    while not isinstance(app, (Starlette, Router)) and hasattr(app, "app"):
+        scopes = getattr(app, "scopes", ())
+        names.update(scopes if isinstance(scopes, frozenset) else ())
+        app = app.app
+    return names
+
+
 def needed_scopes(app: object, method: str, path: str) -> tuple[str, ...]:
     """Return the scopes that the route which will answer a request requires, if that can be told.
 

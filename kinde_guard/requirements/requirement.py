@@ -18,7 +18,20 @@ from kinde_guard.verification.access_token import AccessToken
 from kinde_guard.vocabulary.errors import GuardError, InsufficientScope
 
 
-class Requirement(ABC):
+class SelfDocumenting:
+    """A dependency that adds to the operations of the OpenAPI document which depend on it."""
+
+    __slots__ = ()
+
+    def document(self, operation: dict[str, Any]) -> None:
+        """Add to an operation; nothing, unless a subclass does.
+
+        Args:
+            operation: the Operation Object, changed in place.
+        """
+
+
+class Requirement(SelfDocumenting, ABC):
     """Something that a route requires of the token of a request.
 
     Equal requirements are the same object, so FastAPI checks them once in a request however often
@@ -84,9 +97,6 @@ class Requirement(ABC):
     def for_operation(self, _method: str, _path: str) -> Requirement:
         """Return what is required for one operation, where that depends on its method and path."""
         return self
-
-    def document(self, operation: dict[str, Any]) -> None:  # noqa: B027 - most add nothing
-        """Add to an operation of the OpenAPI document, besides the scopes."""
 
     def problem_schema(self) -> dict[str, Any]:
         """Return what its rejection adds to the problem document: JSON schemas of members."""

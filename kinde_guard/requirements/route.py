@@ -16,13 +16,18 @@ from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from kinde_guard.asgi.fastapi_routes import (
+    dependant_for,
     dependant_of,
     dependency_overrides,
     iter_routes,
     matched_route,
     security_scopes,
 )
-from kinde_guard.requirements.requirement import Requirement, SecurityScopesRequirement
+from kinde_guard.requirements.requirement import (
+    Requirement,
+    SecurityScopesRequirement,
+    SelfDocumenting,
+)
 from kinde_guard.verification.scopes import scope_names
 
 Requirements = tuple[Requirement, ...]
@@ -38,12 +43,14 @@ class GuardedRoute:
         methods: its HTTP methods, in capitals.
         requirements: what it requires, whatever the method.
         documented: whether it stands in the OpenAPI document.
+        documenting: dependencies besides the requirements that add to its description there.
     """
 
     path: str
     methods: frozenset[str]
     requirements: Requirements
     documented: bool = True
+    documenting: tuple[SelfDocumenting, ...] = ()
 
     def requirements_for(self, method: str) -> Requirements:
         """Return what it requires for one method.
@@ -74,6 +81,7 @@ def guarded_routes(routes: Sequence[BaseRoute]) -> Iterator[GuardedRoute]:
                 methods=frozenset(context.methods),
                 requirements=requirements_of(dependant),
                 documented=bool(getattr(context, "include_in_schema", True)),
+                documenting=tuple(dict.fromkeys(_iter_documenting(dependant))),
             )
 
 
@@ -85,6 +93,24 @@ def requirements_of(dependant: Dependant, overrides: Overrides | None = None) ->
         overrides: dependencies that are replaced by others, which are not looked into.
     """
     return tuple(dict.fromkeys(_iter_requirements(dependant, overrides or {})))
+
+
+def _iter_documenting(dependant: Dependant) -> Iterator[SelfDocumenting]:
+    for dependency in dependant.dependencies:
+        call: object = dependency.call
+        if isinstance(call, SelfDocumenting) and not isinstance(call, Requirement):
+            yield call
+        yield from _iter_documenting(dependency)
+
+
+def requirements_served(dependant: Dependant, overrides: Overrides) -> Requirements:
+    """Return what a route requires as it is served, where dependencies may be overridden.
+
+    Args:
+        dependant: the dependencies of the route.
+        overrides: dependencies that are replaced by others, which are looked into.
+    """
+    return tuple(dict.fromkeys(_iter_served(dependant, overrides, ())))
 
 
 def requirements_of_request(scope: Scope) -> Requirements:
@@ -115,6 +141,20 @@ def _iter_requirements(dependant: Dependant, overrides: Overrides) -> Iterator[R
         if isinstance(call, Requirement):
             yield from with_security(call, security_scopes(dependency))
         yield from _iter_requirements(dependency, overrides)
+
+
+def _iter_served(
+    dependant: Dependant, overrides: Overrides, inherited: tuple[str, ...]
+) -> Iterator[Requirement]:
+    for dependency in dependant.dependencies:
+        call = overrides.get(dependency.call, dependency.call) if dependency.call else None
+        names = (*inherited, *security_scopes(dependency))
+        if isinstance(call, Requirement):
+            yield from with_security(call, names)
+        if call is None or call is dependency.call:
+            yield from _iter_served(dependency, overrides, inherited)
+        else:
+            yield from _iter_served(dependant_for(call), overrides, names)
 
 
 def with_security(requirement: Requirement, names: Sequence[str]) -> Requirements:

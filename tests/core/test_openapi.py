@@ -17,6 +17,7 @@ from kinde_guard import (
     KindeGuard,
     KindeGuardMiddleware,
     current_token,
+    kinde_webhook,
     require_any_scope,
     require_scopes,
 )
@@ -419,3 +420,39 @@ async def test_docs_page_is_served_with_the_document(app: FastAPI) -> None:
     assert "/openapi.json" in page.body.decode()
     served = await call(app, "/openapi.json")
     assert served.json == json.loads(json.dumps(app.openapi()))
+
+
+def webhook_app(make_guard: MakeGuard, **options: Any) -> FastAPI:
+    app, guard = FastAPI(), make_guard(public_paths=["POST /hooks"])
+
+    @app.post("/hooks", dependencies=[Depends(kinde_webhook(guard))], **options)
+    async def hooks() -> None: ...
+
+    guard.install(app)
+    return app
+
+
+def test_webhook_documents_its_body_and_its_refusals(make_guard: MakeGuard) -> None:
+    app = webhook_app(make_guard)
+    operation = app.openapi()["paths"]["/hooks"]["post"]
+    assert operation["requestBody"] == {
+        "description": "A webhook event of Kinde: one signed JWT.",
+        "required": True,
+        "content": {"application/jwt": {"schema": {"type": "string", "format": "jwt"}}},
+    }
+    problem = {"$ref": "#/components/schemas/GuardProblem"}
+    described = {status: operation["responses"][status] for status in ("401", "413", "415", "503")}
+    for response in described.values():
+        assert response["content"] == {"application/problem+json": {"schema": problem}}
+    assert list(described["401"]["headers"]) == ["WWW-Authenticate"]
+    assert list(described["503"]["headers"]) == ["Retry-After"]
+    assert "headers" not in described["413"] and "headers" not in described["415"]
+    assert "security" not in operation
+    assert "403" not in operation["responses"]
+    json.dumps(app.openapi())
+
+
+def test_webhook_keeps_the_responses_that_the_author_declared(make_guard: MakeGuard) -> None:
+    app = webhook_app(make_guard, responses={413: {"description": "Mine."}})
+    responses = app.openapi()["paths"]["/hooks"]["post"]["responses"]
+    assert responses["413"] == {"description": "Mine."}
