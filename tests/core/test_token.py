@@ -292,7 +292,6 @@ ROLE = {"id": "role_1", "key": "admin", "name": "Administrator"}
         ({"roles": [ROLE, 5]}, set()),
         ({"roles": [["admin"]]}, set()),
     ],
-    ids=repr,
 )
 async def test_roles_are_keys_and_none_where_the_claim_is_odd(
     claims: dict[str, Any], roles: set[str], guard: KindeGuard, tenant: Tenant
