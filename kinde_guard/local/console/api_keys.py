@@ -73,7 +73,7 @@ class _ApiKeys:
 
     def rotate(self, at: At, _: Form) -> Done:
         key = self._key(at)
-        _, secret = self._store.rotate_api_key(key.id)
+        secret = self._store.rotate_api_key(key.id)[1]
         sentence = f"{key.name} has a new secret; the former one is refused. {SHOWN_ONCE}"
         return Done("/keys", sentence, Secret(key.id, secret))
 
