@@ -44,6 +44,17 @@ PHONE: Final = {"width": 360, "height": 740}
 PATIENCE: Final = 15_000
 """Milliseconds that a page may take."""
 
+CUT: Final = """
+[...document.querySelectorAll("select")].filter((select) => {
+  const style = getComputedStyle(select), pen = document.createElement("canvas").getContext("2d");
+  pen.font = style.font;
+  const arrow = 20, padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+  const room = select.clientWidth - padding - arrow;
+  return [...select.options].some((option) => pen.measureText(option.text).width > room);
+}).map((select) => select.name)
+"""
+"""The names of the choices in which an option has no room, the arrow beside it."""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -192,6 +203,18 @@ def test_a_scope_given_to_a_person_is_in_the_token_of_the_next_sign_in(
     assert said(page).startswith("Saved.")
     assert "delete:users" not in before
     assert "delete:users" in permissions_in(sign_in(kinde, "mary@example.com"))
+
+
+@pytest.mark.parametrize("width", [DESKTOP["width"], 390])
+def test_no_choice_is_cut_and_no_page_is_wider_than_the_screen(
+    page: Page, kinde: LocalKinde, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    person = f"/people/{kinde.people[0].id}"
+    for path in ("/rehearse", "/people", person, "/flags", "/keys", "/webhooks", "/roles"):
+        page.goto(f"{kinde.issuer}/console{path}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert page.evaluate(CUT) == [], path
 
 
 def test_a_person_deleted_on_the_console_is_told_to_the_webhook(
