@@ -19,9 +19,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, ExceptionHandler
 
 from kinde_guard.local.console.answers import SetHeaders
+from kinde_guard.local.console.api_keys import api_key_routes
 from kinde_guard.local.console.apis import api_routes
+from kinde_guard.local.console.application_settings import application_setting_routes
 from kinde_guard.local.console.applications import application_routes
+from kinde_guard.local.console.flags import flag_routes
+from kinde_guard.local.console.organizations import organization_routes
 from kinde_guard.local.console.pages import Pages
+from kinde_guard.local.console.people import people_routes
 from kinde_guard.local.console.problems import (
     NotThere,
     OutOfDate,
@@ -29,11 +34,13 @@ from kinde_guard.local.console.problems import (
     WrongMethod,
 )
 from kinde_guard.local.console.rehearsal import rehearsal_routes
+from kinde_guard.local.console.roles import role_routes
 from kinde_guard.local.console.routing import Console
 from kinde_guard.local.console.same_origin import RefuseOtherOrigins
 from kinde_guard.local.console.served_hosts import OnlyServedHosts
 from kinde_guard.local.console.sessions import Sessions
 from kinde_guard.local.console.tokens import token_routes
+from kinde_guard.local.console.webhooks import webhook_routes
 from kinde_guard.local.store import RowRefused
 from kinde_guard.local.tenant import Tenant
 
@@ -78,6 +85,13 @@ def console_app(tenant: Tenant) -> ASGIApp:
             *application_routes(console),
             *api_routes(console),
             *token_routes(console),
+            *application_setting_routes(console),
+            *people_routes(console),
+            *organization_routes(console),
+            *role_routes(console),
+            *flag_routes(console),
+            *api_key_routes(console),
+            *webhook_routes(console),
             *rehearsal_routes(console),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],

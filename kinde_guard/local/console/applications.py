@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from kinde_guard.local.console.customization import customization_switches
 from kinde_guard.local.console.form import Form
 from kinde_guard.local.console.overview import (
     ApplicationRow,
@@ -145,6 +146,7 @@ def application_page(
         row=row,
         typed=typed,
         typed_for=request.path_params.get("api_id", ""),
+        customization=customization_switches(row.application),
     )
 
 

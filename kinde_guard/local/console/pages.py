@@ -29,6 +29,19 @@ TYPES: Final[Mapping[ApplicationType, str]] = {
 }
 """The types of application, as Kinde displays them."""
 
+SECTIONS: Final = {
+    "Applications": "/",
+    "APIs": "/apis",
+    "People": "/people",
+    "Organizations": "/organizations",
+    "Roles": "/roles",
+    "Flags": "/flags",
+    "API keys": "/keys",
+    "Webhooks": "/webhooks",
+    "Rehearse": "/rehearse",
+}
+"""The parts of the console, each with the path of its first page."""
+
 SPANS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -51,7 +64,10 @@ class Pages:
             status, notice = 200, self._sessions.take_notice(request)
         else:
             status, notice = problem.status, Notice(str(problem), "problem")
-        response = self._render(request, template, status, {"notice": notice, **values})
+        secret = self._sessions.take_secret(request)
+        response = self._render(
+            request, template, status, {"notice": notice, "secret": secret, **values}
+        )
         self._sessions.set_cookie(request, response, f"{base_of(request)}/")
         return response
 
@@ -68,6 +84,8 @@ class Pages:
             csrf_token=self._sessions.csrf_token(request),
             issuer=self._tenant.issuer,
             types=TYPES,
+            sections=SECTIONS,
+            rehearsed=rehearsed(self._tenant),
             **values,
         )
         return HTMLResponse(text, status)
@@ -89,6 +107,20 @@ class Pages:
         )
         environment.filters.update(moment=moment, span=span, count=count)
         return environment
+
+
+def rehearsed(tenant: Tenant) -> list[str]:
+    """Return what is not as it is on a good day: faults in force, and the clock if it was moved."""
+    found = []
+    faults = len(tenant.faults.active)
+    if faults:
+        found.append(f"{count(faults, 'fault')} in force")
+    offset = tenant.clock.offset
+    if tenant.clock.is_frozen:
+        found.append(f"the clock stands still at {moment(tenant.clock())}")
+    elif offset:
+        found.append(f"the clock is {span(offset)} {'ahead' if offset > 0 else 'behind'}")
+    return found
 
 
 def base_of(request: Request) -> str:

@@ -17,17 +17,17 @@ from kinde_guard.local.paths import Endpoint
 from kinde_guard.local.signing import SigningKey
 
 FAULTS: Final[dict[FaultName, str]] = {
-    "status": "answers with a status of your choice",
+    "status": "answers with a status you choose",
     "slow": "answers after some seconds",
-    "trickle": "answers bit by bit, over some seconds",
-    "garbage": "answers with HTML instead of JSON",
-    "truncated": "stops in the middle of the answer",
-    "invalid_utf8": "answers with bytes that are no text",
+    "trickle": "answers bit by bit, over seconds",
+    "garbage": "answers with HTML, not JSON",
+    "truncated": "stops half way",
+    "invalid_utf8": "answers with bytes, not text",
     "oversized": "answers with far too much",
     "redirect": "redirects",
     "no_keys": "publishes an empty key set",
-    "unusable_keys": "publishes keys that nobody can use",
-    "disconnect": "closes the connection unanswered",
+    "unusable_keys": "publishes unusable keys",
+    "disconnect": "closes without an answer",
 }
 """What each fault does, as the page says it."""
 ENDPOINT_NAMES: Final[dict[Endpoint, str]] = {"jwks": "Key set", "token": "Token endpoint"}

@@ -45,11 +45,21 @@ class KeptToken:
     audience: str
 
 
+@dataclass(frozen=True)
+class Secret:
+    """A secret that the next page of its owner shows, once."""
+
+    owner: str
+    """The id of the application or the API key."""
+    value: str = field(repr=False)
+
+
 @dataclass
 class Session:
     """What is kept for one session."""
 
     notice: Notice | None = None
+    secret: Secret | None = None
     tokens: OrderedDict[str, KeptToken] = field(default_factory=OrderedDict)
 
     def keep(self, token: KeptToken) -> str:
@@ -102,6 +112,14 @@ class Sessions:
             return None
         notice, session.notice = session.notice, None
         return notice
+
+    def take_secret(self, request: Request) -> Secret | None:
+        """Return the secret that the session asked for, once."""
+        session = self._kept.get(self.id_of(request))
+        if session is None:
+            return None
+        secret, session.secret = session.secret, None
+        return secret
 
     def csrf_token(self, request: Request) -> str:
         """Return what a form of this session must carry."""

@@ -17,6 +17,13 @@ MEANINGS: Final[Mapping[str, str]] = {
     "iss": "issuer: who signed it",
     "jti": "its own id",
     "org_code": "the organization that the application belongs to",
+    "permissions": "what the person may do: this decides",
+    "roles": "the person's roles in the organization",
+    "feature_flags": "feature flags by type and value",
+    "sub": "subject: the id of the person",
+    "email": "the person's e-mail address",
+    "org_name": "the name of the organization",
+    "external_organization_id": "the organization's id elsewhere",
     "scope": "what was granted: this decides",
     "scp": "what was asked for",
     "v": "version of the format",
@@ -50,7 +57,15 @@ class TokenFacts:
     @property
     def scopes(self) -> list[str]:
         """What it was granted."""
+        if self.is_of_a_person:
+            held = self.payload.get("permissions") or self.payload.get("x-hasura-permissions") or []
+            return [str(each) for each in held]
         return str(self.payload["scope"]).split()
+
+    @property
+    def is_of_a_person(self) -> bool:
+        """Whether it was made for a person, whose rights stand in ``permissions``."""
+        return "scope" not in self.payload
 
     @property
     def claims(self) -> list[Claim]:

@@ -124,7 +124,7 @@ class _TokenPages:
         return call_command(known.base, operation, token.raw, ca)
 
     def _ask_again(self, facts: TokenFacts, about: _About) -> str:
-        if about.application is None:
+        if about.application is None or facts.is_of_a_person:
             return ""
         parameters = {
             "grant_type": "client_credentials",

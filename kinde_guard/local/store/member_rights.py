@@ -43,6 +43,18 @@ class MemberRights(Roles):
         rows = self._all(_SCOPES, {"org_code": org_code, "user_id": user_id})
         return [ApiScope(**row) for row in rows]
 
+    def direct_permission_ids(self, org_code: str, user_id: str) -> frozenset[str]:
+        """Return the ids of the permissions that a member holds directly, roles aside."""
+        query = "SELECT permission_id FROM member_permissions WHERE org_code = ? AND user_id = ?"
+        rows = self._all(query, (org_code, user_id))
+        return frozenset(row["permission_id"] for row in rows)
+
+    def direct_scope_ids(self, org_code: str, user_id: str) -> frozenset[str]:
+        """Return the ids of the API scopes that a member holds directly, roles aside."""
+        query = "SELECT scope_id FROM member_scopes WHERE org_code = ? AND user_id = ?"
+        rows = self._all(query, (org_code, user_id))
+        return frozenset(row["scope_id"] for row in rows)
+
     def add_member_role(self, org_code: str, user_id: str, role_id: str) -> None:
         """Give a member a role; once is enough.
 

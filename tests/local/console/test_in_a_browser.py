@@ -5,10 +5,14 @@ And a page elsewhere in the same browser, which can neither drive the console no
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
+from queue import Queue
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -39,6 +43,17 @@ DESKTOP: Final = {"width": 1280, "height": 900}
 PHONE: Final = {"width": 360, "height": 740}
 PATIENCE: Final = 15_000
 """Milliseconds that a page may take."""
+
+CUT: Final = """
+[...document.querySelectorAll("select")].filter((select) => {
+  const style = getComputedStyle(select), pen = document.createElement("canvas").getContext("2d");
+  pen.font = style.font;
+  const arrow = 20, padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+  const room = select.clientWidth - padding - arrow;
+  return [...select.options].some((option) => pen.measureText(option.text).width > room);
+}).map((select) => select.name)
+"""
+"""The names of the choices in which an option has no room, the arrow beside it."""
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +150,100 @@ def test_a_scope_is_switched_off_and_the_api_refuses_then_on_and_it_does_not(
     assert verdict(page, "PUT /users/{user_id}") == "opens"
     assert put_user(api, token_of(page)) == 404
     assert f"curl -i {api}/users -H" in page.locator("#call").inner_text()
+
+
+def sign_in(kinde: LocalKinde, email: str) -> str:
+    """The access token that a person gets who signs in to the front end."""
+    verifier = secrets.token_urlsafe(48)
+    digest = hashlib.sha256(verifier.encode()).digest()
+    front_end = next(each for each in kinde.applications if each.type == "spa")
+    callback = front_end.redirect_uris[0]
+    asked = {
+        "response_type": "code",
+        "client_id": front_end.client_id,
+        "redirect_uri": callback,
+        "scope": "openid",
+        "audience": kinde.audience,
+        "state": "state",
+        "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        "code_challenge_method": "S256",
+        "login_hint": email,
+    }
+    led = httpx.get(f"{kinde.issuer}/oauth2/auth", params=asked)
+    code = httpx.URL(led.headers["location"]).params["code"]
+    grant = {
+        "grant_type": "authorization_code",
+        "client_id": front_end.client_id,
+        "code": code,
+        "redirect_uri": callback,
+        "code_verifier": verifier,
+    }
+    answer = httpx.post(f"{kinde.issuer}/oauth2/token", data=grant)
+    return str(answer.json()["access_token"])
+
+
+def permissions_in(token: str) -> list[str]:
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return list(claims.get("permissions", []))
+
+
+def test_a_scope_given_to_a_person_is_in_the_token_of_the_next_sign_in(
+    page: Page, kinde: LocalKinde
+) -> None:
+    before = permissions_in(sign_in(kinde, "mary@example.com"))
+    page.goto(f"{kinde.issuer}/console/people")
+    page.get_by_role("link", name="Mary Somerville").click()
+    page.wait_for_url("**/console/people/kp_*", wait_until="load")
+    group = page.get_by_role("group", name="Additional scopes of Users API")
+    group.get_by_role("switch", name="delete:users").press("Space")
+    page.get_by_text("1 not saved yet").wait_for()
+    page.get_by_role("button", name="Save what Mary Somerville holds").press("Enter")
+
+    assert said(page).startswith("Saved.")
+    assert "delete:users" not in before
+    assert "delete:users" in permissions_in(sign_in(kinde, "mary@example.com"))
+
+
+@pytest.mark.parametrize("width", [DESKTOP["width"], 390])
+def test_no_choice_is_cut_and_no_page_is_wider_than_the_screen(
+    page: Page, kinde: LocalKinde, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    person = f"/people/{kinde.people[0].id}"
+    for path in ("/rehearse", "/people", person, "/flags", "/keys", "/webhooks", "/roles"):
+        page.goto(f"{kinde.issuer}/console{path}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert page.evaluate(CUT) == [], path
+
+
+def test_a_person_deleted_on_the_console_is_told_to_the_webhook(
+    page: Page, kinde: LocalKinde
+) -> None:
+    bodies: Queue[bytes] = Queue()
+
+    async def receive(request: Request) -> Response:
+        bodies.put(await request.body())
+        return Response()
+
+    server = LoopbackServer(lambda _: Starlette(routes=[Route("/", receive, methods=["POST"])]))
+    server.start()
+    page.goto(f"{kinde.issuer}/console/webhooks")
+    page.get_by_label("Address of a new endpoint").fill(f"{server.url}/")
+    page.get_by_role("button", name="Add endpoint").click()
+    assert said(page).endswith("is sent 27 types of event.")
+    page.get_by_role("link", name="People", exact=True).click()
+    page.get_by_role("link", name="Ada Lovelace").click()
+    page.get_by_text("Delete this person").click()
+    page.get_by_role("button", name="Delete Ada Lovelace").click()
+    assert said(page) == "Ada Lovelace was deleted."
+
+    payload = bodies.get(timeout=10).decode().split(".")[1]
+    event = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    server.stop()
+    assert (event["type"], event["source"]) == ("user.deleted", "admin")
+    page.goto(f"{kinde.issuer}/console/webhooks")
+    assert "user.deleted" in page.locator("#deliveries").inner_text()
 
 
 def verdict(page: Page, endpoint: str) -> str:

@@ -345,7 +345,7 @@ def test_a_fault_is_set_shown_and_ended(tenant: Tenant, person: Person) -> None:
 
     (fault,) = tenant.faults.active
     assert said == (
-        "Token endpoint answers with a status of your choice, from now on and until you end it."
+        "Token endpoint answers with a status you choose, from now on and until you end it."
     )
     assert (fault.what, fault.endpoint) == ("status", "token")
     assert (fault.status, fault.seconds, fault.size) == (503, 2.5, 9)
