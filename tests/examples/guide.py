@@ -21,6 +21,8 @@ from tests.project.readme import ROOT, blocks
 DEADLINE = 60.0
 """Seconds: longer than any server here takes to start."""
 
+ENV_FILE = ".env.kinde"
+
 _SERVERS = ("kinde-guard local", "uvicorn ")
 _PORTS = ("8787", "8000", "8001")
 _KEEP = "set -a; if [ -f .terminal ]; then . ./.terminal; fi\n"
@@ -78,7 +80,9 @@ def _serve(code: str, folder: Path, servers: ExitStack) -> None:
     servers.callback(process.wait, DEADLINE)
     servers.callback(process.send_signal, signal.SIGINT)
     end = time.monotonic() + DEADLINE
-    while not _answers(int(port)):
+    # Local Kinde writes its file once it answers.
+    written = folder / ENV_FILE if code.startswith("kinde-guard") else folder
+    while not (_answers(int(port)) and written.exists()):
         if process.poll() is not None or time.monotonic() > end:
             raise AssertionError(f"{code}\n{(folder / f'{port}.log').read_text()}")
         time.sleep(0.05)

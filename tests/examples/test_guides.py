@@ -19,7 +19,6 @@ OUTPUTS = {
     "webhooks_and_revocation": 1,
     "testing": 1,
     "migrating": 1,
-    "troubleshooting": 2,
 }
 """The guides, and how many outputs each one shows."""
 
