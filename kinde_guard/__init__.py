@@ -16,7 +16,7 @@ imports this package in every run, for its plugin, and most runs test something 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from kinde_guard.public import *  # noqa: F403

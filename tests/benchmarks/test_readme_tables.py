@@ -7,5 +7,5 @@ from tests.benchmarks.comparison.report import markdown
 
 
 def test_readme_shows_the_figures_that_were_kept() -> None:
-    readme = (archive.ROOT / "README.md").read_text()
+    readme = (archive.ROOT / "tests" / "benchmarks" / "README.md").read_text()
     assert markdown(archive.read("comparison")) in readme

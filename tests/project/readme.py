@@ -1,4 +1,8 @@
-"""The README, taken apart: its fenced code blocks by language and by section."""
+"""The documents, taken apart: their fenced code blocks by language and by section.
+
+``python3 tests/project/readme.py Run`` prints the one command of a section of the README; it needs
+nothing but the standard library.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+
+README = "README.md"
+
+FOLDERS = ("kinde_guard", "examples", "tests")
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -20,10 +28,16 @@ class Block:
     code: str
 
 
-def blocks() -> list[Block]:
-    """Return every code block of the README, in order."""
-    text = (ROOT / "README.md").read_text()
-    sections = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+def documents() -> list[str]:
+    """Return the path of every document, from the root of the repository."""
+    below = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md"))
+    own = (path for path in below if "node_modules" not in path.parts)
+    return [README, "CHANGELOG.md", *sorted(str(path.relative_to(ROOT)) for path in own)]
+
+
+def blocks(document: str = README) -> list[Block]:
+    """Return every code block of a document, in order."""
+    sections = re.split(r"^## (.+)$", (ROOT / document).read_text(), flags=re.MULTILINE)
     titled = [("", sections[0]), *zip(sections[1::2], sections[2::2], strict=True)]
     return [
         Block(title, language, code)
@@ -33,7 +47,7 @@ def blocks() -> list[Block]:
 
 
 def command(section: str) -> str:
-    """Return the one command line of a section."""
+    """Return the one command line of a section of the README."""
     (block,) = [block for block in blocks() if block.section == section]
     return block.code.strip()
 

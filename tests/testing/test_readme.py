@@ -1,4 +1,4 @@
-"""The README's tests of a guarded route pass as they stand there."""
+"""The tests of a guarded route in the plugin's README pass as they stand there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.project.readme import blocks
 
 pytest_plugins = ["pytester"]
 
-TESTS = [block.code for block in blocks() if "\ndef test_" in block.code]
+TESTS = [block.code for block in blocks("kinde_guard/testing/README.md") if "\ndef test_" in block.code]
 
 
 @pytest.mark.parametrize("code", TESTS, ids=lambda code: code.rpartition("def ")[2].split("(")[0])
