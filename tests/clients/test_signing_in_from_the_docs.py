@@ -105,7 +105,7 @@ def test_person_signs_in_from_the_docs_and_calls(docs: Page) -> None:
     with docs.expect_popup() as opened:
         form.locator("button.authorize").click()
     opened.value.get_by_role("button", name="Analytical Engines").first.click()
-    form.get_by_role("button", name="Logout").wait_for()
+    form.get_by_text("Logout", exact=True).wait_for()
     dialog.get_by_role("button", name="Close", exact=True).last.click()
     status, body = _call(docs)
     assert status == "200"
