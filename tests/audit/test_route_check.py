@@ -57,8 +57,8 @@ def test_route_without_scope_fails_with_what_to_do() -> None:
     assert str(caught.value) == (
         "1 findings in the routes of the application\n"
         "no_scope: GET /users is not public and requires no scope: any token will do; "
-        "add Depends(require_scopes(...)); or, if any token is meant to do, allow it by its name; or "
-        "name the path in public_paths"
+        "add Depends(require_scopes(...)); or, if any token is meant to do, allow it by its name; "
+        "or name the path in public_paths"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ READ = [Depends(require_scopes("read:users"))]
 
 
 class Identity:
-    claims: dict[str, Any] = {"key_id": "key_1"}
+    claims = MappingProxyType({"key_id": "key_1"})
     scopes = frozenset({"read:users"})
 
 
@@ -184,7 +185,8 @@ async def test_rejection_raised_by_the_application_is_answered_with_the_realm(
     assert answer.json["reason"] == "wrong_organization"
     assert (answer.challenge or "").startswith('Bearer realm="api", error="insufficient_scope"')
     talk = await connect(app, f"{prefix}/feed", token=tenant.token())
-    assert talk.denial is not None and talk.denial.status == 403
+    assert talk.denial is not None
+    assert talk.denial.status == 403
     talk = await connect(app, f"{prefix}/feed", token=tenant.token(), denial=False)
     assert talk.close_code == 3003
 
