@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinde_guard.asgi.auth_state import AuthState, set_auth_state
 from kinde_guard.asgi.credentials import answer_subprotocol, find_credential
-from kinde_guard.asgi.mounts import docs_public_paths, unwrap
+from kinde_guard.asgi.mounts import docs_public_paths, mounted_applications, unwrap
 from kinde_guard.asgi.public_paths import PublicPaths, request_method, route_path
-from kinde_guard.asgi.rejections import handlers_outward, respond
+from kinde_guard.asgi.rejections import answer_rejection, handlers_outward, respond
 from kinde_guard.asgi.resource_metadata import resource_metadata
 from kinde_guard.asgi.websocket_expiry import CloseOnExpiry
 from kinde_guard.engine import GuardEngine
@@ -95,6 +95,9 @@ class KindeGuardMiddleware:
         self._metadata = resource_metadata(guard, self._scopes_supported)
         if documented is not None:
             document_mounted(documented, guard, self._public)
+            # What their own code raises is answered there, in the same format.
+            for _, mounted in mounted_applications(documented):
+                mounted.exception_handlers.setdefault(GuardError, answer_rejection)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, WebSocket or lifespan."""

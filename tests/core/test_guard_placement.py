@@ -150,9 +150,7 @@ async def test_scope_name_with_a_space_fails_the_startup(place: Any, guard: Kind
 
 
 @pytest.mark.parametrize("given", ["/health", ["/hooks/{name}"], ["health"], ["GET  /health"]])
-def test_impossible_public_path_of_the_middleware_is_refused(
-    given: Any, guard: KindeGuard
-) -> None:
+def test_impossible_public_path_of_the_middleware_is_refused(given: Any, guard: KindeGuard) -> None:
     with pytest.raises(ConfigurationError, match="public_paths"):
         KindeGuardMiddleware(FastAPI(), guard=guard, public_paths=given)
 

@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Duplicate Operation ID"),
 ]
 
-SEEDS = range(40)
+SEEDS = range(24)
 OPERATION_SCOPES = [
     f"{method.lower()}:{path}"
     for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
@@ -85,7 +85,11 @@ async def test_every_answer_is_the_one_that_the_listed_operation_predicts(
     generated: Generated, tokens: dict[str, str | None]
 ) -> None:
     operations = list(iter_operations(generated.app))
+    overrides = any(app.dependency_overrides for _, app in generated.documented)
     for method, path in requests():
+        if method == "WS" and overrides:
+            # A WebSocket's route does not tell which overrides apply to it.
+            continue
         operation = answering(operations, method, path)
         for credential, token in tokens.items():
             outcome = await ask(generated.app, method, path, token)
