@@ -164,7 +164,8 @@ async def test_subclass_of_the_middleware_is_not_doubled_by_install(
     app = app_with()
     app.add_middleware(Own, guard=guard)
     guard.install(app)
-    assert [each.cls for each in app.user_middleware] == [Own]
+    installed: list[object] = [each.cls for each in app.user_middleware]
+    assert installed == [Own]
     assert (await call(app, "/docs")).status == 200
     assert (await call(app, "/users", token=tenant.token("read:users"))).status == 200
     assert (await call(app, "/users")).status == 401

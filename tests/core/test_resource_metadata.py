@@ -8,7 +8,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from kinde_guard.asgi.resource_metadata import ResourceMetadata, metadata_url
+from kinde_guard.asgi.resource_metadata import ResourceMetadata
+from kinde_guard.vocabulary.urls import metadata_url
 from tests.core.exchange import call, http_scope
 
 pytestmark = pytest.mark.anyio

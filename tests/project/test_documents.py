@@ -31,6 +31,7 @@ PYTHON = [
     if block.language == "python"
 ]
 
+
 @pytest.mark.parametrize("code", PYTHON)
 def test_python_block_runs_on_its_own(
     code: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -17,7 +17,7 @@ from kinde_guard import (
     MissingToken,
     require_scopes,
 )
-from kinde_guard.asgi.credentials import PresentedApiKey
+from kinde_guard.vocabulary.extensions import PresentedApiKey
 from tests.core.conftest import MakeGuard, add_feed
 from tests.core.exchange import bearer, call, check_refusal, connect
 from tests.mint import Tenant
