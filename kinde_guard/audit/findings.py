@@ -228,5 +228,5 @@ def answering(operations: Iterable[Operation], method: str, path: str) -> Operat
             if operation.kind is Kind.UNMATCHED_MOUNT:
                 return None
             # A public path may be for this method alone, or name one path of the template.
-            return replace(operation, method=method, asked_path=path)
+            return replace(operation, asked=(method, path))
     return None

@@ -61,7 +61,7 @@ class Operation:
         guards: the guards in front of it, from the outside in.
         summary: what it does, in the words of its route.
         route: what routes it; holds the dependencies.
-        asked_path: the path of the request that it answers, where it was looked up for one.
+        asked: method and path of the request that it answers, where it was looked up for one.
     """
 
     method: str
@@ -71,7 +71,7 @@ class Operation:
     guards: GuardMounts
     summary: str = ""
     route: Any = field(default=None, repr=False, compare=False)
-    asked_path: str | None = None
+    asked: tuple[str, str] | None = None
 
     @property
     def path(self) -> str:
@@ -119,14 +119,14 @@ class Operation:
     @property
     def is_public(self) -> bool:
         """Whether every guard in front of it lets it pass without a token."""
-        path = self.asked_path or self.path
-        return self.is_guarded and all(guard.is_public(self.method, path) for guard in self.guards)
+        asked = self.asked or (self.method, self.path)
+        return self.is_guarded and all(guard.is_public(*asked) for guard in self.guards)
 
     @property
     def is_unverified(self) -> bool:
         """Whether a guard in front of it looks at no credential there."""
-        path = self.asked_path or self.path
-        return any(guard.is_unverified(self.method, path) for guard in self.guards)
+        asked = self.asked or (self.method, self.path)
+        return any(guard.is_unverified(*asked) for guard in self.guards)
 
 
 def list_operations(app: object) -> tuple[Operation, ...]:

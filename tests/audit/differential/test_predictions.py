@@ -145,7 +145,7 @@ async def test_every_answer_is_the_one_that_the_openapi_document_predicts(
         if elsewhere or operation.kind is Kind.DOCS or operation.is_unverified:
             # Another route, or a mount, is tried first.
             continue
-        if operation.is_public != replace(operation, asked_path=None).is_public:
+        if operation.is_public != replace(operation, asked=None).is_public:
             # One path of the template is public; the document describes the others.
             continue
         security = described.get("security", [{}])
