@@ -1,4 +1,4 @@
-"""An API for people: what their token says of scopes, permissions, roles, features, organization."""
+"""An API for people: scopes, permissions, roles, features and organization of their token."""
 
 import os
 from typing import Annotated

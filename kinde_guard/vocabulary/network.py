@@ -80,7 +80,8 @@ def describe_failure(error: BaseException, url: str = "") -> str:
             words = describe(cause)
             if words:
                 return f"{_through(url)}{words}"
-    return str(error).rstrip(".") or type(error).__name__
+    # Not the error's own text: an answer or an address from elsewhere may stand in it.
+    return type(error).__name__
 
 
 def class_names(error: BaseException) -> tuple[str, ...]:

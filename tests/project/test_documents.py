@@ -1,4 +1,4 @@
-"""Every document tells the truth: its Python runs, its tables are made from code, its links lead on.
+"""Every document tells the truth: its Python runs, its tables are made from code, its links work.
 
 The commands of the guides are run by ``tests/examples/guides``.
 """

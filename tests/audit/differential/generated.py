@@ -210,7 +210,7 @@ class Generator:
         return app
 
     def _override(self, app: FastAPI) -> None:
-        choices = [lambda: None, require_scopes("read:z"), _nested]
+        choices: list[Any] = [lambda: None, require_scopes("read:z"), _nested]
         for replaced in self._random.sample(OVERRIDABLE, 2):
             app.dependency_overrides[replaced] = self._random.choice(choices)
 
