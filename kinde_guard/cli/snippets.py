@@ -56,7 +56,7 @@ def call_command(url: str) -> str:
 
 
 def guard_code(domain: str, audience: str) -> str:
-    """Return the lines that protect somebody's own application."""
+    """Return the lines that protect a user's own application."""
     return dedent(f"""\
         from fastapi import Depends
         from kinde_guard import KindeGuard, require_scopes

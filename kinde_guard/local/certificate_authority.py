@@ -1,7 +1,7 @@
 """A certificate authority for one machine: it can vouch for loopback and ``localhost``, no more.
 
-That bound stands in its certificate as name constraints (RFC 5280, section 4.2.1.10), so whoever
-trusts it, even system-wide and for good, trusts it with nothing that leaves the machine. The
+That bound stands in its certificate as name constraints (RFC 5280, section 4.2.1.10), so trust
+in it, even system-wide and for good, extends to nothing that leaves the machine. The
 extensions are those that strict verifiers ask for: OpenSSL 3 with X509_V_FLAG_X509_STRICT, which
 Python 3.13 sets by default, and Node.
 """

@@ -13,7 +13,7 @@ from kinde_guard.local.form import Form
 from kinde_guard.local.oauth_errors import InvalidClient
 from kinde_guard.local.store import Application, Store
 
-NOBODY: Final = "-" * 52
+NO_SECRET: Final = "-" * 52
 """Compared with when there is no such client, so that both cases take the same time."""
 
 
@@ -22,7 +22,7 @@ def authenticate(store: Store, form: Form) -> Application:
     application = store.application(form.one("client_id"))
     if application is not None and application.is_public:
         return application
-    expected = application.client_secret if application else NOBODY
+    expected = application.client_secret if application else NO_SECRET
     same = hmac.compare_digest(expected.encode(), form.one("client_secret").encode())
     if application is None or not same:
         raise InvalidClient

@@ -1,4 +1,4 @@
-"""Faults on demand: how a tenant's endpoints misbehave, for the tests of whoever depends on them.
+"""Faults on demand: how a tenant's endpoints misbehave, for tests of what depends on them.
 
 A fault holds for one endpoint from the moment it is asked for until it is recovered from; of two
 for one endpoint the later one counts. Faults are asked for in a test's thread and played in the

@@ -1,4 +1,4 @@
-"""The signing keys that a database holds, followed through rotations by whoever shares it.
+"""The signing keys that a database holds, followed through rotations by all that share it.
 
 Two processes on one file are one tenant: what one of them rotates, the other publishes and signs
 with from its next look on. Parsing a key costs milliseconds, so each is parsed once.

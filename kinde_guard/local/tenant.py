@@ -23,7 +23,7 @@ from kinde_guard.local.webhooks import Webhooks
 
 @dataclass(frozen=True)
 class Tenant:
-    """A tenant's state. Whoever opens it closes it; it is a context manager."""
+    """A tenant's state. What opens it closes it; it is a context manager."""
 
     issuer: str
     store: Store

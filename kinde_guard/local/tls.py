@@ -128,7 +128,7 @@ def _publish(file: Path, certificate: bytes) -> None:
             file.chmod(FOR_ITS_OWNER)
             return
         with tempfile.TemporaryDirectory(prefix=".kinde-guard-", dir=file.parent) as directory:
-            # Whoever reads it at this moment reads the former one or the new one.
+            # A reader at this moment gets the former file or the new one.
             _write(Path(directory, "ca.pem"), certificate, FOR_ITS_OWNER).replace(file)
     except OSError as error:
         raise StartError(f"The CA's certificate cannot be written: {error}.") from error

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kinde_guard.mcp import json_rpc
+import kinde_guard.mcp.json_rpc as json_rpc  # noqa: PLR0402 - the package imports this module
 from kinde_guard.mcp.protection import granted_scopes, reject_call
 from kinde_guard.mcp.request_body import BodyTooLarge, read_body
 from kinde_guard.verification.scopes import scope_names

@@ -57,7 +57,7 @@ class Reading:
 
     Attributes:
         read_at: when the last reading that succeeded was begun.
-        settled_until: until then nobody waits for another reading.
+        settled_until: until then no request waits for another reading.
         usable_until: until then the list may be used.
     """
 

@@ -1,4 +1,4 @@
-"""``assert_guarded``: one line of a test that finds the routes which nobody guarded."""
+"""``assert_guarded``: one line of a test that finds unprotected routes."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Stage:
         """Bring about what must happen first, send the request, and return what came back.
 
         Raises:
-            Unreachable: nobody answered.
+            Unreachable: there was no answer.
         """
         if scenario.event is not None:
             self.events[scenario.event]()
@@ -107,7 +107,7 @@ class Stage:
         """Ask for a token, once: Kinde bills each one.
 
         Raises:
-            Unreachable: nobody answered.
+            Unreachable: there was no answer.
         """
         if scope not in self._grants:
             self._grants[scope] = self._ask(self.application, scope)
@@ -132,7 +132,7 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 def edited(token: str) -> str:
-    """Write another scope into a token, as somebody without the signing key would."""
+    """Write another scope into a token, as an attacker without the signing key would."""
     header, _, signature = token.split(".")
     claims = claims_of(token)
     claims["scope"] = f"{claims.get('scope', '')} owner:everything".strip()

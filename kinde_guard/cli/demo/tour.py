@@ -28,7 +28,7 @@ class Line:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the answer was the expected one; what was skipped disappoints nobody."""
+        """Whether the answer was the expected one; a skipped one counts as expected."""
         return self.answer is None or matches(self.answer, self.scenario.expected)
 
 

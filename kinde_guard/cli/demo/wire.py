@@ -17,7 +17,7 @@ TIMEOUT = 10.0
 
 
 class Unreachable(Exception):
-    """Nobody answered at a URL."""
+    """There was no answer from a URL."""
 
     def __init__(self, url: str, cause: Exception) -> None:
         super().__init__(f"no answer from {url}: {cause or type(cause).__name__}")
@@ -65,7 +65,7 @@ def call(
     """Send a request to an API, with a bearer token if there is one.
 
     Raises:
-        Unreachable: nobody answered.
+        Unreachable: there was no answer.
     """
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     try:
@@ -86,7 +86,7 @@ def ask_for_token(
     """Send a client credentials request, with the secret in the body, as Kinde wants it.
 
     Raises:
-        Unreachable: nobody answered.
+        Unreachable: there was no answer.
 
     Source: RFC 6749, sections 2.3.1 and 4.4.2.
     """
@@ -109,7 +109,7 @@ def open_websocket(url: str, *, token: str | None) -> Answer:
     """Open a WebSocket, with the token as a subprotocol if there is one, and close it again.
 
     Raises:
-        Unreachable: nobody answered.
+        Unreachable: there was no answer.
     """
     offered = None if token is None else [Subprotocol("bearer"), Subprotocol(token)]
     try:

@@ -1,4 +1,4 @@
-"""A token's claims, fit to be seen by whoever looks over a shoulder.
+"""A token's claims, with those that identify a person masked.
 
 Shown as they are: claims that say what a token is. All others may identify people, or were put
 there by the customer, and are masked unless their user asks.
@@ -18,7 +18,7 @@ SHOWN = frozenset(
 
 
 def shown(claims: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
-    """Return the claims, those that may identify somebody masked.
+    """Return the claims, those that may identify a person masked.
 
     Args:
         claims: of a token.

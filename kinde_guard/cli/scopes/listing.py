@@ -32,7 +32,7 @@ class Holder:
     Attributes:
         application: which.
         is_authorized: whether it may ask for tokens for the API.
-        granted: the scopes that its token holds; None if nobody looked.
+        granted: the scopes that its token holds; None if it was not asked for.
     """
 
     application: Application

@@ -142,7 +142,7 @@ class ManagementApi:
         return frozenset(
             _text(one, "id")
             for one in _members(_object(answer), "applications")
-            # Kinde may leave this out; whoever is listed without it is authorized.
+            # Kinde may leave this out; an application that is listed without it is authorized.
             if one.get("is_active") is not False
         )
 
@@ -207,7 +207,7 @@ class ManagementApi:
 
 
 def _sent_token(answer: httpx.Response) -> Secret:
-    # Whoever answers may repeat what it was sent.
+    # An answer may repeat what was sent.
     return Secret(answer.request.headers.get("authorization", "").removeprefix("Bearer ") or "\0")
 
 

@@ -1,7 +1,7 @@
 """The console: pages on which a person manages a local tenant and sees what a token opens.
 
 Server-rendered, usable with a keyboard alone, without a network and without JavaScript. It hands
-out tokens and secrets, so it answers to nobody but a person in a browser on this machine: a page
+out tokens and secrets, so it answers only a person in a browser on this machine: a page
 from elsewhere in the same browser can neither read it nor drive it.
 """
 

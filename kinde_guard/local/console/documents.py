@@ -19,7 +19,7 @@ from kinde_guard.local.console.problems import Invalid
 MAX_BYTES: Final = 1_048_576
 MAX_DOCUMENTS: Final = 32
 USUAL_URL: Final = "http://127.0.0.1:8000/openapi.json"
-"""Where FastAPI's documents lie when nobody chose otherwise."""
+"""Where FastAPI's documents are by default."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Documents from servers on this machine: loopback only, no redirect, no proxy, bounded.
 
-A module of its own because of httpx, which takes as long to import as everything else; only whoever
-has a document fetched imports it.
+A module of its own because of httpx, which takes as long to import as everything else; only a
+fetch of a document imports it.
 """
 
 from __future__ import annotations

@@ -127,5 +127,5 @@ class Console:
 async def in_thread(
     call: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
 ) -> Result:
-    """Call what blocks (SQLite, RSA) where it blocks nobody."""
+    """Call what blocks (SQLite, RSA) in a thread."""
     return await run_in_threadpool(call, *args, **kwargs)

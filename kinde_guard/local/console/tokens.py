@@ -1,6 +1,6 @@
 """The pages of test tokens: got as clients get them, decoded, held against an API's endpoints.
 
-A token is asked for by POST and shown by GET, to the session that asked for it and to nobody else.
+A token is asked for by POST and shown by GET, to the session that asked for it alone.
 """
 
 from __future__ import annotations

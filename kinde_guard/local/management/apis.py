@@ -167,7 +167,7 @@ def existing_api(store: Store, api_id: str) -> Api:
 
 
 def changeable_api(store: Store, api_id: str) -> Api:
-    """Return the API of that id unless it is the Management API, which nobody may change."""
+    """Return the API of that id unless it is the Management API, which cannot be changed."""
     api = existing_api(store, api_id)
     if api.is_management_api:
         raise Refused("MANAGEMENT_API", "The Management API itself cannot be changed")

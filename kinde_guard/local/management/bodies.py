@@ -1,7 +1,7 @@
-"""The body of a request, taken only from who may send one: JSON, bounded, well formed.
+"""The body of a request, read only where its scopes suffice: JSON, bounded, well formed.
 
-FastAPI reads a body before it asks any dependency. Here the scopes come first, so that whoever
-lacks them learns nothing about bodies, and none of theirs is read.
+FastAPI reads a body before it asks any dependency. Here the scopes come first, so that a caller
+without them learns nothing about bodies, and none is read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The kinds of text that bodies may hold, and the times that answers hold.
 
 A control character is in none of them: no name has one, and a NUL ends a text in the middle for
-whoever reads it in C.
+programs in C.
 """
 
 from __future__ import annotations

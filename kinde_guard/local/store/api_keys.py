@@ -88,7 +88,7 @@ class ApiKeys(Database):
         created_by: str = "",
         now: float | None = None,
     ) -> tuple[ApiKey, str]:
-        """Make a key and return it with its secret, which nobody can read again.
+        """Make a key and return it with its secret, which cannot be read again.
 
         Raises:
             NotThere: there is no such API, user or organization, or the API has no such scope.

@@ -169,7 +169,7 @@ class Applications(Database):
             name: what people call it.
             type: one of Kinde's codes.
             org_code: the organization that its tokens are for. It need not be registered here, so
-                that a test can do without; whoever takes it from a caller checks it.
+                that a test can do without; code that takes it from a caller checks it.
             client_id: a new one unless it is given.
 
         Raises:

@@ -1,7 +1,7 @@
 """One SQLite database behind one lock: transactions, consistent reads, copies.
 
 Calls block for the time of a few small indexed queries. They are safe from any thread, and from
-several processes on one file: writers wait for each other, readers wait for nobody (SQLite's
+several processes on one file: writers wait for each other, readers do not wait (SQLite's
 write-ahead log). What a transaction has committed outlives a crash of the process.
 """
 
@@ -142,7 +142,7 @@ def _connect(database: str) -> sqlite3.Connection:
     in_file = database != ":memory:"
     try:
         if in_file:
-            # The file holds secrets and private keys: nobody else is to read it.
+            # The file holds secrets and private keys: no other user is to read it.
             Path(database).touch(mode=0o600)
         connection = sqlite3.connect(
             database, timeout=BUSY_TIMEOUT, check_same_thread=False, isolation_level=None
@@ -160,7 +160,7 @@ def _connect(database: str) -> sqlite3.Connection:
 
 
 def _keep_private(database: str) -> None:
-    """Let nobody but their owner read the files, whatever could read them before."""
+    """Make the files readable by their owner alone, whatever their mode was before."""
     try:
         for suffix in ("", "-wal", "-shm"):
             file = Path(f"{database}{suffix}")

@@ -1,7 +1,7 @@
 """What the store refuses, one class each.
 
 Those that concern rows are SQLite's own ``IntegrityError``, sorted by what was wrong, so that a
-caller need not read messages. Whoever sees one knows that nothing of the change was written.
+caller need not read messages. When one is raised, nothing of the change was written.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class SendEvents:
         observed = False
 
         async def observe_and_send(message: Message) -> None:
-            # Before the answer: whoever has it finds the event under way.
+            # Before the answer: a client that has the answer finds the event under way.
             nonlocal observed
             if not observed:
                 observed = True

@@ -10,14 +10,16 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from threading import RLock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kinde_guard.local.webhooks.changes import State, changes, state_of
 from kinde_guard.local.webhooks.deliveries import Deliveries, Delivery
 from kinde_guard.local.webhooks.event import Event, Source
 
 if TYPE_CHECKING:
-    from kinde_guard.local.tenant import Tenant
+    from kinde_guard.local.clock import Clock
+    from kinde_guard.local.signing import KeyRing
+    from kinde_guard.local.store import Store
 
 MAX_EVENTS: Final = 1_000
 """Events that can be asked for by their id."""
@@ -34,6 +36,22 @@ class Webhook:
     event_types: tuple[str, ...]
     created_on: float
     """Seconds since the epoch."""
+
+
+class SendingTenant(Protocol):
+    """What sending an event needs of a tenant."""
+
+    @property
+    def store(self) -> Store:
+        """What changes."""
+
+    @property
+    def clock(self) -> Clock:
+        """The time of events and retries."""
+
+    @property
+    def keys(self) -> KeyRing:
+        """Signs the bodies."""
 
 
 class Webhooks:
@@ -64,7 +82,7 @@ class Webhooks:
 
     def register(
         self,
-        tenant: Tenant,
+        tenant: SendingTenant,
         endpoint: str,
         event_types: Iterable[str],
         *,
@@ -117,7 +135,7 @@ class Webhooks:
                 self._known = None
             return deleted is not None
 
-    def observe(self, tenant: Tenant, source: Source) -> None:
+    def observe(self, tenant: SendingTenant, source: Source) -> None:
         """Send the events of what has changed since this was last called."""
         with self._lock:
             before = self._known
@@ -127,7 +145,7 @@ class Webhooks:
         for event_type, data in changes(before, after):
             self.send(tenant, Event.at(tenant.clock(), event_type, data, source=source))
 
-    def send(self, tenant: Tenant, event: Event) -> None:
+    def send(self, tenant: SendingTenant, event: Event) -> None:
         """Send an event to every endpoint that wants its type."""
         with self._lock:
             self._events.append(event)
@@ -136,7 +154,7 @@ class Webhooks:
             delivery = Delivery(event, webhook.endpoint, tenant.clock())
             self._deliveries.add(delivery, _signer(tenant), tenant.clock)
 
-    def deliver_now(self, tenant: Tenant) -> None:
+    def deliver_now(self, tenant: SendingTenant) -> None:
         """Try everything that is pending once, due or not, and return when that is done."""
         self.observe(tenant, "admin")
         self._deliveries.deliver_now(_signer(tenant))
@@ -146,7 +164,7 @@ class Webhooks:
         self._deliveries.close()
 
 
-def _signer(tenant: Tenant) -> Callable[[dict[str, object]], str]:
+def _signer(tenant: SendingTenant) -> Callable[[dict[str, object]], str]:
     def sign(payload: dict[str, object]) -> str:
         # Looked up anew: the keys may have been rotated since.
         return tenant.keys.sign(payload)
