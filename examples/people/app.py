@@ -1,4 +1,4 @@
-"""An API for people: what their token says of scopes, permissions, roles, features, organization."""
+"""An API for people: scopes, roles, features and organization, as their token has them."""
 
 import os
 from typing import Annotated

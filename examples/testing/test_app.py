@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from examples.testing.app import app
 from fastapi.testclient import TestClient
 from kinde_guard.local import LocalKinde
 from kinde_guard.testing import KindeToken, assert_guarded, trust
-
-from examples.testing.app import app
 
 
 @pytest.fixture

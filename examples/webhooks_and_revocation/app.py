@@ -1,4 +1,4 @@
-"""An API that hears from Kinde of deleted and suspended people, and refuses their tokens at once."""
+"""An API that hears of deleted and suspended people and refuses their tokens at once."""
 
 import os
 from typing import Annotated

@@ -13,7 +13,7 @@ from kinde_guard.local.management.scope_policy import Endpoint
 
 
 def management_table() -> str:
-    """Return the table as Markdown: how many operations of each subject answer, and how many 501."""
+    """Return the table as Markdown: by subject, how many operations answer and how many do not."""
     answered, refused = _by_subject(implemented()), _by_subject(not_implemented())
     head = ["| below `/api/v1` | answers | answers 501 |", "|---|---:|---:|"]
     rows = [

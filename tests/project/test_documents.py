@@ -1,6 +1,6 @@
-"""Every document tells the truth: its Python runs, its tables are made from code, its links lead on.
+"""Documents tell the truth: their Python runs, their tables come from code, their links lead on.
 
-The commands of the guides are run by ``tests/examples/guides``.
+The commands of the guides are run by ``tests/examples/test_guides.py``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ PYTHON = [
     for number, block in enumerate(blocks(document))
     if block.language == "python"
 ]
+
 
 @pytest.mark.parametrize("code", PYTHON)
 def test_python_block_runs_on_its_own(

@@ -8,7 +8,9 @@ from tests.project.readme import blocks
 
 pytest_plugins = ["pytester"]
 
-TESTS = [block.code for block in blocks("kinde_guard/testing/README.md") if "\ndef test_" in block.code]
+DOCUMENT = "kinde_guard/testing/README.md"
+
+TESTS = [block.code for block in blocks(DOCUMENT) if "\ndef test_" in block.code]
 
 
 @pytest.mark.parametrize("code", TESTS, ids=lambda code: code.rpartition("def ")[2].split("(")[0])
