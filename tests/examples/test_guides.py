@@ -14,7 +14,7 @@ from tests.project.test_readme import REJECTIONS
 OUTPUTS = {
     "quickstart": 2,
     "machines": 2,
-    "people": 3,
+    "people": 2,
     "api_keys": 1,
     "webhooks_and_revocation": 1,
     "testing": 1,
