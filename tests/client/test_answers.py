@@ -216,7 +216,8 @@ def test_failing_network_is_unavailable(endpoint: TokenEndpoint, error: Exceptio
     endpoint.answer = fail
     with pytest.raises(TokenEndpointUnavailable) as caught:
         endpoint.credentials().fetch()
-    assert caught.value.problem == "refused"
+    # Not the error's own text, which may hold what came from elsewhere.
+    assert caught.value.problem == type(error).__name__
 
 
 def test_closed_client_is_unavailable(endpoint: TokenEndpoint) -> None:
