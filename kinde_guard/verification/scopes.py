@@ -1,4 +1,4 @@
-"""Scopes: their names, those that a token was granted, and those that a route asks for.
+"""Scopes: their names, and those that a token was granted.
 
 Names are compared whole and case-sensitively. Scope claims are not combined: the first that is
 present decides, even when it is empty, because in Kinde's machine-to-machine tokens ``scope`` is
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 # RFC 6749, 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
@@ -81,32 +80,3 @@ def scope_names(names: tuple[str, ...], kind: str = "scope") -> tuple[str, ...]:
                 f"{name!r} is no name of a {kind}: white space and quotes are not allowed"
             )
     return tuple(dict.fromkeys(names))
-
-
-@dataclass(frozen=True, slots=True)
-class ScopeRule:
-    """What one dependency asks of a token: all of some scopes, and one of some others.
-
-    Attributes:
-        all_of: scopes that must all be granted.
-        any_of: scopes of which one must be granted; empty means that nothing is asked.
-    """
-
-    all_of: tuple[str, ...] = ()
-    any_of: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every scope that is mentioned, in the order in which it was written."""
-        return tuple(dict.fromkeys((*self.all_of, *self.any_of)))
-
-    def allows(self, granted: frozenset[str]) -> bool:
-        """Tell whether these scopes are enough.
-
-        Example:
-            >>> ScopeRule(all_of=("read:users",)).allows(frozenset({"read:users", "openid"}))
-            True
-        """
-        return granted.issuperset(self.all_of) and not (
-            self.any_of and granted.isdisjoint(self.any_of)
-        )

@@ -443,3 +443,7 @@ def test_dependency_tells_what_it_reads(guard: KindeGuard) -> None:
 def test_ages_are_those_of_the_contract() -> None:
     assert timedelta(hours=48).total_seconds() == 172_800
     assert MAX_BYTES == 256 * 1024
+
+
+def test_repr_names_the_guard(guard: KindeGuard) -> None:
+    assert repr(kinde_webhook(guard)) == f"<WebhookDependency of {guard!r}>"
