@@ -15,7 +15,6 @@ from kinde_guard import InvalidSignature, KindeGuard
 from tests.benchmarks import archive, environment
 from tests.benchmarks.asgi import Traffic
 from tests.benchmarks.comparison import budgets, cases, chart, report
-from tests.benchmarks.comparison.general import leave_signatures_to_the_library
 from tests.benchmarks.identity import AUDIENCE, Identity, offline, on_loopback
 from tests.benchmarks.peers import PEERS, Peer, by_hand, route
 from tests.benchmarks.rounds import Figures, by_turns
@@ -60,18 +59,6 @@ def test_tokens_that_were_never_seen_are_all_different(identity: Identity) -> No
     tokens = mint.fresh(5) + mint.fresh(5)
     assert len(set(tokens)) == 10
     assert len({len(token) for token in tokens}) == 1
-
-
-async def test_a_guard_that_leaves_signatures_to_the_library_decides_the_same(
-    identity: Identity,
-) -> None:
-    guard, mint = KindeGuard(identity.url, audience=AUDIENCE), identity.mint()
-    leave_signatures_to_the_library(guard, identity.document)
-    (key,) = await guard.verifier.key_set_for({}).find(identity.key.kid)
-    assert key._checks["RS256"].__module__ == leave_signatures_to_the_library.__module__
-    assert (await guard.verify(mint.token())).scopes == {"read:users"}
-    with pytest.raises(InvalidSignature):
-        await guard.verify(next(mint.forgeries()))
 
 
 async def test_a_chunk_of_new_tokens_is_filled_anew(identity: Identity) -> None:

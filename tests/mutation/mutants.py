@@ -28,14 +28,14 @@ class Target:
 
 TARGETS = {
     Path(path).name: Target(
-        f"kinde_guard/{path}.py", tuple(f"tests/core/{test}.py" for test in tests)
+        f"kinde_guard/{path}.py", tuple(f"tests/{test}.py" for test in tests)
     )
     for path, tests in {
-        "verification/claims": ("test_claims",),
-        "verification/scopes": ("test_scopes",),
-        "jose/compact_jws": ("test_jws",),
-        "asgi/public_paths": ("test_public_paths",),
-        "audit/path_template": ("test_path_template",),
+        "verification/claims": ("core/test_claims",),
+        "verification/scopes": ("core/test_scopes",),
+        "jose/compact_jws": ("core/test_jws",),
+        "asgi/public_paths": ("core/test_public_paths",),
+        "audit/path_template": ("audit/test_path_template",),
     }.items()
 }
 

@@ -12,7 +12,6 @@ from fastapi import Depends, FastAPI
 
 from kinde_guard import KindeGuard, require_scopes
 from tests.benchmarks.asgi import Traffic, status
-from tests.benchmarks.comparison.general import leave_signatures_to_the_library
 from tests.benchmarks.environment import refusals
 from tests.benchmarks.identity import AUDIENCE, Identity, Mint
 from tests.benchmarks.peers import PEERS, SCOPE, Peer, route
@@ -27,7 +26,6 @@ PEER_CHUNK = 20
 UNGUARDED = "no guard"
 SEEN = "token seen before"
 UNSEEN = "token never seen"
-LIBRARY = "token never seen, signature left to PyJWT"
 FORGED = "forged signature"
 EXPIRED = "expired token"
 MISSING = "no token"
@@ -70,7 +68,6 @@ def guarded(
     *scopes: str,
     docs: bool = True,
     token_cache_size: int = 4_096,
-    library: bool = False,
 ) -> FastAPI:
     """Return the application under this guard, as the README says.
 
@@ -79,7 +76,6 @@ def guarded(
         scopes: those that the route asks for.
         docs: whether the application has an OpenAPI document.
         token_cache_size: the guard's setting.
-        library: whether signatures are left to PyJWT.
     """
     answer = httpx.Response(200, json=identity.document)
     guard = KindeGuard(
@@ -88,8 +84,6 @@ def guarded(
         token_cache_size=token_cache_size,
         http_client=httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answer)),
     )
-    if library:
-        leave_signatures_to_the_library(guard, identity.document)
     app = FastAPI() if docs else FastAPI(openapi_url=None)
     guard.install(app)
     return route(app, Depends(require_scopes(*scopes)))
@@ -103,14 +97,12 @@ def own_cases(identity: Identity) -> list[Case]:
     no_docs = Traffic(plain(docs=False), tokens=seen)
     three, undocumented = guarded(identity, *SCOPES), guarded(identity, SCOPE, docs=False)
     uncached = guarded(identity, SCOPE, token_cache_size=0)
-    library = guarded(identity, SCOPE, library=True)
     return [
         Case(UNGUARDED, Traffic(plain(), tokens=seen), bare),
         Case(SEEN, Traffic(app, tokens=seen), bare),
         Case(THREE, Traffic(three, tokens=seen), bare),
         Case(NO_DOCS, Traffic(undocumented, tokens=seen), no_docs),
         with_fresh(UNSEEN, Traffic(app), bare, mint.fresh, CHUNK),
-        with_fresh(LIBRARY, Traffic(library), bare, mint.fresh, CHUNK),
         Case(NO_CACHE, Traffic(uncached, tokens=seen), bare),
         with_fresh(FORGED, Traffic(app, 401), bare, forger(mint), CHUNK),
         Case(EXPIRED, Traffic(app, 401, tokens=expired), bare),

@@ -24,7 +24,6 @@ OWN_CASES = (
     cases.THREE,
     cases.NO_DOCS,
     cases.UNSEEN,
-    cases.LIBRARY,
     cases.NO_CACHE,
     cases.FORGED,
     cases.EXPIRED,
