@@ -9,6 +9,7 @@ of the issuer that it claims.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -57,6 +58,10 @@ class Verifier:
         self._key_sets = key_sets
         self._first_key_set = key_sets[settings.issuer]
         self._quoted = tuple((f'"{name}"'.encode(), keys) for name, keys in key_sets.items())
+        self._claimed = tuple(
+            (re.compile(rb'"iss"\s*:\s*' + re.escape(quoted)), keys)
+            for quoted, keys in self._quoted
+        )
         self._recorder = recorder
         self._clock = settings.clock
         self._cache = TokenCache(settings.token_cache_size, settings.clock)
@@ -190,6 +195,9 @@ class Verifier:
         # A hint only: parsing a payload before its signature is verified may cost many signatures.
         payload = token.payload.replace(b"\\/", b"/")
         named = [keys for quoted, keys in self._quoted if quoted in payload]
+        if len(named) > 1:
+            # Another claim names an issuer too.
+            named = [keys for pattern, keys in self._claimed if pattern.search(payload)] or named
         if len(named) == 1:
             return named[0]
         key_sets = named or [keys for _, keys in self._quoted]

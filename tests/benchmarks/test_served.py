@@ -338,7 +338,9 @@ def test_one_fetch_a_process_and_refresh_under_two_workers(
     assert (counted.processes, counted.at_once) == (2, 1)
     assert counted.fetches > 2
     assert counted.closest is not None
-    assert counted.closest >= 0.3
+    # The age of keys counts from when their fetch was begun, and the server sees it arrive: the
+    # first one of a process later than those that follow.
+    assert counted.closest >= 0.2
 
 
 def test_server_that_does_not_start_says_why() -> None:

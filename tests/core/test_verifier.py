@@ -182,6 +182,14 @@ async def test_token_that_names_both_issuers_is_its_own_issuers(
     assert token.issuer == OTHER_ISSUER
 
 
+async def test_token_that_names_both_issuers_fetches_the_keys_of_the_claimed_one(
+    guard_of_two: KindeGuard, tenant: Tenant, other_tenant: Tenant, key_server: KeyServer
+) -> None:
+    token = await guard_of_two.verify(other_tenant.token("a", note=tenant.issuer))
+    assert token.issuer == OTHER_ISSUER
+    assert [str(request.url) for request in key_server.requests] == [other_tenant.jwks_url]
+
+
 async def test_untrusted_issuer_is_wrong_whatever_trusted_key_signed(
     guard_of_two: KindeGuard, tenant: Tenant, other_tenant: Tenant
 ) -> None:

@@ -27,9 +27,7 @@ class Target:
 
 
 TARGETS = {
-    Path(path).name: Target(
-        f"kinde_guard/{path}.py", tuple(f"tests/{test}.py" for test in tests)
-    )
+    Path(path).name: Target(f"kinde_guard/{path}.py", tuple(f"tests/{test}.py" for test in tests))
     for path, tests in {
         "verification/claims": ("core/test_claims",),
         "verification/scopes": ("core/test_scopes",),

@@ -18,21 +18,25 @@ from fastapi import FastAPI
 import kinde_guard
 from kinde_guard import (
     AccessToken,
+    ApiKeys,
     ConfigurationError,
     GuardError,
     KeySet,
     KeysUnavailable,
     KindeGuard,
     KindeGuardMiddleware,
+    MemoryRevocations,
     PublicKey,
+    RedisRevocations,
     RemoteKeySet,
     verify_signature,
 )
+from kinde_guard.client import ClientCredentials
 from tests.attack.secrecy.conftest import Logs, MakeGuard
 from tests.attack.secrecy.loaded import Load
 from tests.attack.secrecy.marks import Marks, everything_of
 from tests.core.exchange import call
-from tests.mint import JWKS_URL, KeyServer, SigningKey, Tenant, jwks
+from tests.mint import DOMAIN, JWKS_URL, KeyServer, SigningKey, Tenant, jwks
 
 pytestmark = pytest.mark.anyio
 
@@ -75,7 +79,11 @@ async def test_other_objects_show_no_token(load: Load, guard: KindeGuard, key: S
     keys = KeySet.from_jwks(jwks(key))
     app = FastAPI()
     guard.install(app)
+    secret = load.marks("client_secret")
+    credentials = ClientCredentials(DOMAIN, client_id="c", client_secret=secret, audience="api")
+    revocations = RedisRevocations(f"redis://user:{load.marks('redis')}@localhost")
     objects: list[object] = [
+        *(ApiKeys(credentials=credentials), MemoryRevocations(), revocations),
         *(guard, guard.settings, guard.stats, keys, *keys, RemoteKeySet(JWKS_URL)),
         *(verify_signature(raw, keys, ("RS256",)), KindeGuardMiddleware(app, guard=guard)),
         *(app.user_middleware, app.exception_handlers, vars(guard)),
@@ -163,7 +171,10 @@ def test_public_objects_are_all_looked_at() -> None:
         and not issubclass(getattr(kinde_guard, name), Exception)
     }
     looked_at = {"AccessToken", "GuardEvent", "GuardStats", "KeySet", "KindeGuard", "SignedToken"}
-    assert classes == looked_at | {"KindeGuardMiddleware", "PublicKey", "RemoteKeySet"}
+    looked_at |= {"ApiKeys", "MemoryRevocations", "RedisRevocations"}
+    # An event holds what the application asked to be told, and nothing of the text it came in.
+    looked_at |= {"KindeGuardMiddleware", "PublicKey", "RemoteKeySet", "WebhookEvent"}
+    assert classes == looked_at
     assert all(not is_dataclass(one) for one in (AccessToken, KindeGuard, PublicKey))
 
 

@@ -221,23 +221,19 @@ class Corpus:
         return self._request("path", Fate.REFUSED, *lines, path=path)
 
     def _preflight(self) -> Case:
-        """CORS preflights, which pass, and what only looks like one.
-
-        Hypercorn hands every method on in capitals, so there ``options`` is one.
-        """
+        """CORS preflights, and what only looks like one: requests without a token all of them."""
         bad = b"Authorization: Bearer " + self._tokens.mutated()
-        fate, method, lines = self._pick(
+        method, lines = self._pick(
             (
-                (Fate.ADMITTED, b"OPTIONS", _PREFLIGHT),
-                (Fate.REFUSED, b"OPTIONS", (*_PREFLIGHT, bad)),
-                (Fate.REFUSED, b"OPTIONS", _PREFLIGHT[:1]),
-                (Fate.REFUSED, b"OPTIONS", _PREFLIGHT[1:]),
-                (Fate.OPEN, b"options", _PREFLIGHT),
-                (Fate.REFUSED, b"GET", _PREFLIGHT),
+                (b"OPTIONS", _PREFLIGHT),
+                (b"OPTIONS", (*_PREFLIGHT, bad)),
+                (b"OPTIONS", _PREFLIGHT[:1]),
+                (b"OPTIONS", _PREFLIGHT[1:]),
+                (b"options", _PREFLIGHT),
+                (b"GET", _PREFLIGHT),
             )
         )
-        allowed = 0 if fate is Fate.REFUSED else 1
-        return self._request("preflight", fate, *lines, method=method, allowed=allowed)
+        return self._request("preflight", Fate.REFUSED, *lines, method=method, allowed=0)
 
     # --- bodies and framing -----------------------------------------------------------------------
 

@@ -28,14 +28,16 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
+from unittest.mock import patch
 
 import psutil
 from fastapi import Depends, FastAPI
 from rich.progress import Progress
 
 from kinde_guard import KindeGuard, require_scopes
+from kinde_guard.vocabulary import attempt
 from kinde_guard.vocabulary.events import GuardEvent
-from tests.attack.soak.issuer import Issued, Issuer
+from tests.attack.soak.issuer import SPEED, Issued, Issuer
 from tests.attack.soak.key_server import FlakyKeyServer
 from tests.core.exchange import Answer, call
 from tests.mint import AUDIENCE
@@ -115,6 +117,8 @@ class Soak:
             clock=issuer.clock,
             monotonic=issuer.monotonic,
             token_cache_size=CACHE,
+            # The guard's clock runs at SPEED, the key server does not.
+            jwks_timeout=5 * SPEED,
             on_event=self._learn,
         )
         self.app = FastAPI()
@@ -241,6 +245,8 @@ async def soak(seconds: float, least: int, advance: Callable[[float, int], None]
     await asyncio.to_thread(lambda: None)
     files = me.num_fds()
     async with AsyncExitStack() as stack:
+        # Nor does the event loop, which would seem to stand still.
+        stack.enter_context(patch.object(attempt, "MAX_GAP", attempt.MAX_GAP * SPEED))
         server = FlakyKeyServer(chance)
         await stack.enter_async_context(server.running())
         issuer = Issuer(server, chance)
