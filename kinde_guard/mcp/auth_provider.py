@@ -38,7 +38,7 @@ class KindeAuthProvider(RemoteAuthProvider):
 
     Example:
         >>> from fastmcp import FastMCP
-        >>> from kinde_guard import GuardEngine
+        >>> from kinde_guard import KindeGuard
         >>> guard = KindeGuard("acme.kinde.com", audience="https://api.acme.com/mcp")
         >>> server = FastMCP("Invoices", auth=KindeAuthProvider(guard, base_url="https://api.acme.com"))
     """

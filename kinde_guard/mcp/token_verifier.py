@@ -54,7 +54,7 @@ class KindeTokenVerifier(TokenVerifier):
     Source: RFC 6750; RFC 8707; Model Context Protocol, "Authorization", 2026-07-28.
 
     Example:
-        >>> from kinde_guard import GuardEngine
+        >>> from kinde_guard import KindeGuard
         >>> guard = KindeGuard("acme.kinde.com", audience="https://api.acme.com/mcp")
         >>> verifier = KindeTokenVerifier(guard)
         >>> import asyncio

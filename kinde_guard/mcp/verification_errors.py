@@ -48,7 +48,7 @@ class VerificationErrorMiddleware:
 
     Example:
         >>> from starlette.applications import Starlette
-        >>> from kinde_guard import GuardEngine
+        >>> from kinde_guard import KindeGuard
         >>> guard = KindeGuard("acme.kinde.com", audience="https://api.acme.com/mcp")
         >>> app = Starlette()
         >>> app.add_middleware(VerificationErrorMiddleware, guard=guard)
