@@ -295,7 +295,7 @@ def test_tenant_that_does_not_answer_is_one_line_on_standard_error(kinde: LocalK
     kinde.stop()
     ended = run("scopes", "list", **environ)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
-    assert ended.stderr.startswith(f"kinde-guard: No token from {kinde.issuer}/oauth2/token: ")
+    assert ended.stderr.startswith(f"kinde-guard: no token from {kinde.issuer}/oauth2/token: ")
 
 
 @pytest.mark.parametrize("command", ["list", "grant", "revoke", "diff", "apply"])

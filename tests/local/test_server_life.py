@@ -252,7 +252,7 @@ def test_without_uvicorn_the_import_says_what_to_install() -> None:
     )
     last_line = ran.stderr.splitlines()[-1]
     assert last_line == (
-        "ModuleNotFoundError: Local Kinde needs uvicorn: install kinde-guard[local]."
+        "ModuleNotFoundError: Local Kinde needs uvicorn: install kinde-guard with its extra local."
     )
 
 
