@@ -149,7 +149,7 @@ def test_missing_scope_is_named_with_the_place_to_add_it(
         ("/users/ada?x=1", {"scopes": []}, "insufficient_scope"),
         ("WS /feed", {"scopes": ["read:users"]}, None),
         ("WS /roles/feed", {"scopes": ["read:users"]}, "insufficient_scope"),
-        ("HEAD /health", {"scopes": []}, None),
+        ("GET /health", {"scopes": []}, None),
         ("GET /sub/deep/plain", {"scopes": ["plain:read"]}, None),
         ("GET /sub/deep/plain", {"scopes": []}, "insufficient_scope"),
         ("/orgs/o1/bills", {"org_code": "o1", "permissions": ["read:bills"]}, None),

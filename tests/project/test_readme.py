@@ -9,6 +9,7 @@ import re
 import pytest
 
 import kinde_guard.public
+import kinde_guard.webhooks
 from kinde_guard import GuardError, InsufficientScope
 from kinde_guard.asgi.problem import problem
 from kinde_guard.vocabulary import errors
@@ -20,8 +21,9 @@ ABSTRACT = {GuardError, errors.InvalidToken, errors.AccessDenied, errors.Tempora
 
 REJECTIONS = {
     kind
-    for kind in vars(kinde_guard.public).values()
-    if isinstance(kind, type) and issubclass(kind, GuardError) and kind not in ABSTRACT
+    for kind in (*vars(kinde_guard.public).values(), *vars(kinde_guard.webhooks).values())
+    if isinstance(kind, type) and issubclass(kind, GuardError)
+    if kind not in ABSTRACT and not kind.__name__.startswith("_")
 }
 
 

@@ -53,14 +53,14 @@ def all_of(dependant: Dependant) -> Iterator[Dependant]:
         yield from all_of(each)
 
 
-def check_no_parameters(app: FastAPI, path: str) -> None:
+def check_no_parameters(app: FastAPI, path: str, *, documents_body: bool = False) -> None:
     routes = [each for each in app.routes if isinstance(each, APIRoute) and each.path == path]
     for route in routes:
         for dependant in all_of(route.dependant):
             assert [getattr(dependant, kind) for kind in KINDS] == [[], [], [], []]
     for operation in app.openapi()["paths"][path].values():
         assert "parameters" not in operation
-        assert "requestBody" not in operation
+        assert ("requestBody" in operation) is documents_body
         assert "422" not in operation["responses"]
 
 
@@ -85,7 +85,7 @@ def test_route_gains_no_parameter_from_a_webhook(make_guard: MakeGuard) -> None:
     async def handler(event: Annotated[Any, Depends(kinde_webhook(guard))]) -> None: ...
 
     guard.install(app)
-    check_no_parameters(app, "/hooks")
+    check_no_parameters(app, "/hooks", documents_body=True)
 
 
 @pytest.mark.anyio
