@@ -294,7 +294,9 @@ def test_without_uvicorn_the_fixture_says_what_to_install(project: pytest.Pytest
     """)
     ran = run(project)
     ran.assert_outcomes(errors=1)
-    ran.stdout.fnmatch_lines("*Local Kinde needs uvicorn: install kinde-guard with its extra local.*")
+    ran.stdout.fnmatch_lines(
+        "*Local Kinde needs uvicorn: install kinde-guard with its extra local.*"
+    )
 
 
 def test_server_ends_with_the_session(project: pytest.Pytester) -> None:
