@@ -124,7 +124,8 @@ def test_list_with_ask_but_another_applications_credentials_is_wrong_usage(
 
 
 def test_application_that_is_not_authorized_holds_nothing(kinde: LocalKinde, cli: Command) -> None:
-    said = json.loads(cli("scopes", "list", "Website", "--json", **of_manager(kinde)).out)
+    kinde.store.add_application("Newcomer")
+    said = json.loads(cli("scopes", "list", "Newcomer", "--json", **of_manager(kinde)).out)
     assert said["application"]["is_authorized"] is False
     assert {one["granted"] for one in said["scopes"]} == {False}
 
@@ -180,21 +181,23 @@ def test_json_says_what_was_done(kinde: LocalKinde, reporting: Application, cli:
 def test_application_that_is_not_authorized_is_authorized_only_on_request(
     kinde: LocalKinde, cli: Command
 ) -> None:
-    says = one_line(cli("scopes", "grant", "Website", "read:users", **of_manager(kinde)), 1)
+    kinde.store.add_application("Newcomer")
+    says = one_line(cli("scopes", "grant", "Newcomer", "read:users", **of_manager(kinde)), 1)
     assert says.endswith("is not authorized for Users API; --authorize does that too")
-    assert granted(kinde, "Website") == []
-    ended = cli("scopes", "grant", "Website", "read:users", "--authorize", **of_manager(kinde))
+    assert granted(kinde, "Newcomer") == []
+    ended = cli("scopes", "grant", "Newcomer", "read:users", "--authorize", **of_manager(kinde))
     assert ended.code == 0
     assert ended.out.startswith(f"authorized for {kinde.audience}\ngranted read:users\n")
-    assert granted(kinde, "Website") == ["read:users"]
+    assert granted(kinde, "Newcomer") == ["read:users"]
 
 
 def test_revoking_from_an_application_that_is_not_authorized_has_nothing_to_do(
     kinde: LocalKinde, cli: Command
 ) -> None:
-    ended = cli("scopes", "revoke", "Website", "read:users", **of_manager(kinde))
+    kinde.store.add_application("Newcomer")
+    ended = cli("scopes", "revoke", "Newcomer", "read:users", **of_manager(kinde))
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out == "Website is not authorized for Users API, so it holds no scope of it.\n"
+    assert ended.out == "Newcomer is not authorized for Users API, so it holds no scope of it.\n"
 
 
 # What is not there, or not allowed
