@@ -119,7 +119,7 @@ def test_what_local_kinde_does_not_have_it_says(told: Any) -> None:
     assert refusal["body"]["errors"] == [
         {
             "code": "NOT_IMPLEMENTED",
-            "message": "Local Kinde does not have GET /organizations/{org_code}/users",
+            "message": "Local Kinde does not have GET /organizations/{org_code}/properties",
         }
     ]
 

@@ -112,7 +112,7 @@ async function organizations() {
   told.listed = await Organizations.getOrganizations({ pageSize: 500 });
 
   told.not_implemented = await refusal(() =>
-    Organizations.getOrganizationUsers({ orgCode: code }),
+    Organizations.getOrganizationPropertyValues({ orgCode: code }),
   );
 
   const { application } = await Applications.createApplication({

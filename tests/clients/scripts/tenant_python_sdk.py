@@ -135,7 +135,7 @@ def organizations() -> dict[str, Any]:
     told["read"] = calls.get_organization(code)
     told["listed"] = calls.get_organizations(page_size=500)
 
-    told["not_implemented"] = refusal(lambda: calls.get_organization_users(code))
+    told["not_implemented"] = refusal(lambda: calls.get_organization_property_values(code))
 
     request = CreateApplicationRequest(name="Wayne's job", type="m2m", org_code=code)
     theirs = kinde.applications_api.create_application(request).application
