@@ -50,7 +50,11 @@ def test_its_tokens_live_as_long_as_was_set(told: Any) -> None:
 
 def test_applications_are_listed_page_by_page(told: Any) -> None:
     pages = [[listed["name"] for listed in page] for page in told["applications"]["pages"]]
-    assert pages == [["Back office", "Management"], ["Nightly jobs", "Reporting"], ["Website"]]
+    assert pages == [
+        ["Back office", "Front end"],
+        ["Management", "Nightly jobs"],
+        ["Reporting", "Website"],
+    ]
 
 
 def test_a_deleted_application_is_unknown_to_all(told: Any) -> None:
