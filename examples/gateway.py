@@ -88,18 +88,10 @@ class Node:
             return False
         first, *rest = segments
         name = first.partition(".")[0]
-        if name != first and (node := self.literals.get(name)) and node.may_lead_to(rest):
+        if name != first and name in self.literals:
             return True
         branches = (self.literals.get(first), self.parameter)
         return any(branch.has_other_reading(rest) for branch in branches if branch and rest)
-
-    def may_lead_to(self, segments: list[str]) -> bool:
-        """Tell whether a row is met below, by segments with their suffixes or without."""
-        if not segments:
-            return bool(self.needs)
-        names = {segments[0], segments[0].partition(".")[0]}
-        branches = [*(self.literals.get(name) for name in names), self.parameter]
-        return any(branch.may_lead_to(segments[1:]) for branch in branches if branch)
 
     def need(self, method: str) -> Check | None:
         """Return what a method needs; HEAD is a GET without its body."""
