@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import ssl
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 
 from kinde_guard.cli.errors import WrongUsage
+from kinde_guard.vocabulary.network import asks_proxies
 
 CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 PROXIES: Final = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
@@ -65,13 +64,7 @@ def is_loopback(issuer: str) -> bool:
         >>> is_loopback("http://127.0.0.1:8787"), is_loopback("https://acme.kinde.com")
         (True, False)
     """
-    host = urlsplit(issuer).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return not asks_proxies(issuer)
 
 
 def _message(environ: Mapping[str, str], error: Exception) -> str:
