@@ -52,8 +52,10 @@ def follow(topic: str, folder: Path) -> list[tuple[str, str]]:
 
 
 def _run(code: str, folder: Path) -> str:
+    # A terminal keeps what a block sets, exported or not.
+    kept = "".join(f"\nexport {name}" for name in re.findall(r"^(\w+)=", code, re.MULTILINE))
     run = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", _KEEP + code + _SAVE],
+        ["bash", "-e", "-o", "pipefail", "-c", _KEEP + code + kept + _SAVE],
         cwd=folder,
         env=_environment(),
         capture_output=True,

@@ -23,16 +23,7 @@ OUTPUTS = {
 """The guides, and how many outputs each one shows."""
 
 
-PEOPLE_FAILS = pytest.mark.xfail(
-    reason="the second block of the guide prints malformed_token; the cause is not known yet",
-    run=False,
-)
-
-
-@pytest.mark.parametrize(
-    "topic",
-    [pytest.param(topic, marks=PEOPLE_FAILS) if topic == "people" else topic for topic in OUTPUTS],
-)
+@pytest.mark.parametrize("topic", OUTPUTS)
 def test_guide_shows_what_its_commands_print(topic: str, tmp_path: Path) -> None:
     compared = follow(topic, tmp_path)
     assert len(compared) == OUTPUTS[topic]
