@@ -255,6 +255,8 @@ def test_no_token_on_standard_input_is_one_line_and_exit_code_2(
         (("x", "--request", "GET /users"), "--request needs --app: whose route is it?"),
         (("x", *asked("GET /nope")), "--request: no route answers GET /nope; `kinde-guard routes"),
         (("x", *asked("PUT /users")), "--request: no route answers PUT /users; "),
+        # A GET route of FastAPI answers HEAD with 405.
+        (("x", *asked("HEAD /users")), "--request: no route answers HEAD /users; "),
         (("x", *asked("get the users")), "--request: 'get the users' was given; write it as"),
         (("x", "--app", "missing:app"), "missing:app: importing missing failed: ModuleNotFound"),
     ],
