@@ -338,23 +338,19 @@ async def test_two_processes_that_revoke_at_once_lose_nothing(
         await until(partial(knows, revocations, len(users)))
 
 
-async def test_ten_thousand_entries_arrive_elsewhere(make: Make) -> None:
-    here, there = make(timeout=2), make(timeout=2)
+async def test_ten_thousand_entries_arrive_elsewhere(make: Make, redis_server: RedisServer) -> None:
+    here, there = make(timeout=5), make(timeout=5)
     await there.current()
     for number in range(10_000):
         here._poller_here().known.decide(*_entry(number))
     await here.revoke_user("kp_last")
-    here._poller.write(_entry(0)[0])
-    await asyncio.gather(*(here.revoke_user(f"kp_{number}") for number in range(9_900, 10_000)))
-    await until(lambda: size(there.snapshot) >= 101)
-    late = make(timeout=2)
+    # What a living process knows is written again.
+    redis_server.command("FLUSHALL")
+    await until(lambda: redis_server.command("HLEN", KEY) >= 10_001)
+    await until(lambda: size(there.snapshot) >= 10_001)
+    late = make(timeout=5)
     assert await refuses(late, "kp_9999")
-    start = time.perf_counter()
-    for _ in range(1000):
-        snapshot = there.snapshot
-        assert snapshot is not None
-        snapshot.check(token("kp_eve"))
-    assert (time.perf_counter() - start) / 1000 < 1e-3
+    assert not await refuses(there, "kp_eve")
 
 
 def _entry(number: int) -> Any:
