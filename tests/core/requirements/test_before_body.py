@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -196,6 +197,63 @@ async def test_base_http_middleware_changes_nothing(
         guard.install(app)
     answer = await Client(b"no json").post(app, tenant.token())
     check_refusal(answer, InsufficientScope, required=["create:users"])
+
+
+def _reading_first(app: FastAPI, fail: type[Exception] | None) -> None:
+    class Reading(APIRoute):
+        def get_route_handler(self) -> Any:
+            handler = super().get_route_handler()
+
+            async def wrapped(request: Request) -> Response:
+                try:
+                    await request.body()
+                except Exception:
+                    if fail is None:
+                        raise
+                    raise fail("of the application") from None
+                return await handler(request)
+
+            return wrapped
+
+    router = APIRouter(route_class=Reading, dependencies=[WRITE])
+    router.post("/users")(create)
+    app.include_router(router)
+
+
+@pytest.mark.parametrize("fail", [None, LookupError])
+async def test_exception_that_unwinds_the_application_never_reaches_the_server(
+    fail: type[Exception] | None, guard: KindeGuard, tenant: Tenant
+) -> None:
+    app = FastAPI()
+    _reading_first(app, fail)
+    guard.install(app)
+    client = Client()
+    answer = await client.post(app, tenant.token())
+    check_refusal(answer, InsufficientScope, required=["create:users"])
+    assert client.read == 0
+
+
+async def test_error_of_the_application_after_an_early_rejection_is_raised(
+    guard: KindeGuard, tenant: Tenant
+) -> None:
+    class Reading(APIRoute):
+        def get_route_handler(self) -> Any:
+            async def wrapped(request: Request) -> Response:
+                with contextlib.suppress(Exception):
+                    await request.body()
+                raise LookupError("of the application")
+
+            return wrapped
+
+    app = FastAPI()
+    router = APIRouter(route_class=Reading, dependencies=[WRITE])
+    router.post("/users")(create)
+    app.include_router(router)
+    guard.install(app)
+    client = Client()
+    with pytest.raises(LookupError):
+        await client.post(app, tenant.token())
+    assert client.sent[0]["status"] == 403
 
 
 async def test_overridden_dependency_is_not_asked_early(guard: KindeGuard, tenant: Tenant) -> None:
