@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from fastapi import Depends, FastAPI
-from starlette.testclient import TestClient
 
 from kinde_guard import require_any_scope, require_scopes
 from kinde_guard.requirements.missing_scopes import SETTING_IS_OFF, TOGGLE_IS_OFF
 from tests.core.conftest import MakeGuard
+from tests.core.exchange import call
 from tests.mint import OMIT, Tenant
+
+pytestmark = pytest.mark.anyio
 
 SETTING = f" ({SETTING_IS_OFF})"
 TOGGLE = f" ({TOGGLE_IS_OFF})"
@@ -33,7 +35,7 @@ TOGGLE = f" ({TOGGLE_IS_OFF})"
         ("/users", {}, {"gty": ["client_credentials"]}, ""),
     ],
 )
-def test_log_line_tells_why_a_user_lacks_a_scope(
+async def test_log_line_tells_why_a_user_lacks_a_scope(
     path: str,
     settings: dict[str, Any],
     claims: dict[str, Any],
@@ -47,9 +49,9 @@ def test_log_line_tells_why_a_user_lacks_a_scope(
     app.get("/any", dependencies=[Depends(require_any_scope("read:users", "admin"))])(lambda: None)
     make_guard(**settings).install(app)
     token = tenant.token("openid", sub="kp_1", **{"gty": OMIT, **claims})
-    with caplog.at_level(logging.INFO, "kinde_guard.refusals"), TestClient(app) as client:
-        answer = client.get(path, headers={"Authorization": f"Bearer {token}"})
+    with caplog.at_level(logging.INFO, "kinde_guard.refusals"):
+        answer = await call(app, path, token=token)
     lines = [each.getMessage() for each in caplog.records if each.name == "kinde_guard.refusals"]
-    assert (answer.status_code, len(lines)) == (403, 1)
+    assert (answer.status, len(lines)) == (403, 1)
     assert lines[0].startswith(f"403 insufficient_scope GET {path} ")
     assert lines[0].partition(" (")[2] == note.removeprefix(" (")
