@@ -329,6 +329,8 @@ class LocalKinde:
         *,
         audience: str | Iterable[str] | None = None,
         client_id: str | None = None,
+        roles: Iterable[str] | None = None,
+        features: Mapping[str, FlagValue] | None = None,
         expires_in: int = ACCESS_TOKEN_LIFETIME,
         **claims: object,
     ) -> str:
@@ -338,6 +340,8 @@ class LocalKinde:
             scopes: what it holds, granted or not; None for all that the application was granted.
             audience: one or more; None for "Users API".
             client_id: the application; None for the first one, "Back office".
+            roles: keys of roles, as a workflow of the tenant may add them.
+            features: values of feature flags by key.
             expires_in: seconds; one that is not positive gives an expired token.
             claims: any claims to set or change; ``OMIT`` leaves one out.
 
@@ -349,7 +353,13 @@ class LocalKinde:
             ...     endless = kinde.token(["read:users"], exp=kinde.OMIT)
         """
         return self._tenant.keys.sign(
-            self._machine_claims(scopes, audience, client_id, expires_in, claims)
+            self._machine_claims(
+                scopes,
+                audience,
+                client_id,
+                expires_in,
+                {**self._changes(None, None, roles, features), **claims},
+            )
         )
 
     def forged_token(

@@ -11,7 +11,7 @@ session knows that key and, as in production, will not look for others all the t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -29,6 +29,8 @@ class KindeToken(Protocol):
         *,
         audience: str | Iterable[str] | None = None,
         client_id: str | None = None,
+        roles: Iterable[str] | None = None,
+        features: Mapping[str, bool | int | str] | None = None,
         expires_in: int = 86_400,
         **claims: object,
     ) -> str:
@@ -38,6 +40,8 @@ class KindeToken(Protocol):
             scopes: what it holds; nothing unless they are named.
             audience: one or more; None for that of local Kinde, which ``trust`` accepts too.
             client_id: the application; None for "Back office".
+            roles: keys of roles, for ``require_roles``.
+            features: values of feature flags by key, for ``require_feature``.
             expires_in: seconds; one that is not positive gives an expired token.
             claims: any claims to set or change, such as ``org_code="org_1"``; the value
                 ``local_kinde.OMIT`` leaves one out.
@@ -69,11 +73,19 @@ def kinde_token(local_kinde: LocalKinde) -> KindeToken:
         *,
         audience: str | Iterable[str] | None = None,
         client_id: str | None = None,
+        roles: Iterable[str] | None = None,
+        features: Mapping[str, bool | int | str] | None = None,
         expires_in: int = 86_400,
         **claims: object,
     ) -> str:
         return local_kinde.token(
-            scopes, audience=audience, client_id=client_id, expires_in=expires_in, **claims
+            scopes,
+            audience=audience,
+            client_id=client_id,
+            roles=roles,
+            features=features,
+            expires_in=expires_in,
+            **claims,
         )
 
     return token

@@ -168,6 +168,33 @@ def test_guarded_route_is_tested_in_three_lines(project: pytest.Pytester) -> Non
     run(project).assert_outcomes(passed=8)
 
 
+def test_token_has_the_roles_and_feature_flags_that_it_is_given(
+    project: pytest.Pytester,
+) -> None:
+    project.makepyfile("""
+        from fastapi import Depends, FastAPI
+        from fastapi.testclient import TestClient
+        from kinde_guard import KindeGuard, require_feature, require_roles
+        from kinde_guard.testing import trust
+
+        app = FastAPI()
+        needed = [Depends(require_roles("admin")), Depends(require_feature("theme", "pink"))]
+        app.get("/settings", dependencies=needed)(lambda: "settings")
+        KindeGuard("acme.kinde.com", audience="https://api.acme.com").install(app)
+
+        def test_settings(local_kinde, kinde_token):
+            token = kinde_token(roles=["admin"], features={"theme": "pink"})
+            with trust(app, local_kinde):
+                client = TestClient(app)
+                headers = {"Authorization": f"Bearer {token}"}
+                assert client.get("/settings", headers=headers).json() == "settings"
+                headers = {"Authorization": f"Bearer {kinde_token(roles=['admin'])}"}
+                answer = client.get("/settings", headers=headers)
+                assert answer.json()["reason"] == "feature_unavailable"
+    """)
+    run(project).assert_outcomes(passed=1)
+
+
 def test_async_tests_work_as_well(project: pytest.Pytester) -> None:
     project.makepyfile("""
         import httpx
