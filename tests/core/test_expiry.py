@@ -106,6 +106,14 @@ def names_of_tasks() -> set[str]:
     return {task.name or "" for task in anyio.get_running_tasks() if "kinde" in (task.name or "")}
 
 
+WATCH = "kinde-guard expiry of a WebSocket"
+
+
+def is_watched() -> bool:
+    """Whether a WebSocket is watched: its token is verified, and no keys are fetched for it."""
+    return names_of_tasks() == {WATCH}
+
+
 @asynccontextmanager
 async def serving(
     app: ASGIApp, peer: Peer, token: str | None, send: Send | None = None
@@ -572,7 +580,7 @@ async def test_nothing_runs_on_after_a_websocket_that_ended_earlier(
     make: Make, peer: Peer, tenant: Tenant
 ) -> None:
     async with serving(make(Echo()), peer, tenant.token()):
-        await until(lambda: names_of_tasks() == {"kinde-guard expiry of a WebSocket"})
+        await until(is_watched)
         peer.says({"type": "websocket.disconnect", "code": 1000})
     assert names_of_tasks() == set()
 
@@ -582,7 +590,7 @@ async def test_nothing_runs_on_when_the_application_has_returned(
 ) -> None:
     async def brief(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.accept"})
-        await until(names_of_tasks)
+        await until(is_watched)
 
     await make(brief)(peer.scope(tenant.token()), peer.receive, peer.send)
     assert names_of_tasks() == set()
@@ -619,7 +627,7 @@ async def test_server_that_takes_long_to_close_can_be_cancelled(
             await release.wait()
 
     async with serving(make(Echo()), peer, tenant.token(), send) as tasks:
-        await until(names_of_tasks)
+        await until(is_watched)
         clock.now = END
         await closing.wait()
         tasks.cancel_scope.cancel()
