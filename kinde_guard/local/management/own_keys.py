@@ -3,7 +3,8 @@
 The guard fetches keys over HTTP and may use them for minutes. Here a fetch never leaves the
 process, so no fault that is played to others reaches it, and a rotation is seen with the next
 request: the guard measures the age of keys with the clock of this object, and that clock leaps past
-every age as long as the keys that the guard fetched are not the ones that the tenant publishes.
+every age, once, when the tenant publishes other keys than those that the guard fetched. Once only,
+because a fetch whose clock leaps while it is under way counts as one that stood still.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class OwnKeys(httpx.AsyncBaseTransport):
         self._tenant = tenant
         self._published: tuple[SigningKey, ...] = ()
         self._fetched: tuple[SigningKey, ...] | None = None
+        self._leapt_for: tuple[SigningKey, ...] | None = None
         self._leaps = 0
 
     async def look(self) -> None:
@@ -44,7 +46,9 @@ class OwnKeys(httpx.AsyncBaseTransport):
 
     def monotonic(self) -> float:
         """Return seconds for the ages of keys."""
-        if self._fetched is not self._published:
+        published = self._published
+        if published is not self._fetched and published is not self._leapt_for:
+            self._leapt_for = published
             self._leaps += 1
         return time.monotonic() + self._leaps * LEAP
 
